@@ -1,0 +1,47 @@
+# Every target makes and uses .venv/ from the committed constraints; nothing needs activating.
+
+PYTHON ?= python3
+export STYLIZE_HOME ?= $(CURDIR)/.stylize
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: help demo ui test lint format constraints clean
+
+help:
+	@echo "make demo   make a short clip, restyle it, show where the result lies"
+	@echo "make ui     Dagster UI and daemon on http://127.0.0.1:3000"
+	@echo "make test   all tests"
+	@echo "make lint   ruff, pyright, import-linter"
+
+$(INSTALLED): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[demo,dev]'
+	@touch $@
+
+demo: $(INSTALLED)
+	@$(BIN)/stylize demo
+
+ui: $(INSTALLED)
+	@$(BIN)/stylize ui
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+	$(BIN)/lint-imports
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Resolve anew, then look at the difference before committing it.
+constraints:
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/pip install --quiet --editable '.[demo,dev]'
+	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
+
+clean:
+	rm -rf .venv .stylize build *.egg-info

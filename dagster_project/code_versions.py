@@ -1,0 +1,13 @@
+"""Versions of the code whose output is stored, one per step. Raise one when the same input would give other bytes.
+
+A raised version makes Dagster show the asset as stale, and makes the step redo stored work instead of reusing it.
+"""
+
+from typing import Final
+
+SCAN: Final = "1"  # source_video: manifest and plan
+TRACKS: Final = "1"  # audio_track: packet digests
+SPLIT: Final = "1"  # frames: lossless chunks
+STYLE: Final = "1"  # styled_frames: what the transform makes of pixels
+ENCODE: Final = "1"  # styled_frames: how styled pixels become H.264 chunks
+DELIVER: Final = "1"  # final_video: mux and receipt

@@ -1,0 +1,72 @@
+"""The errors that pure code raises.
+
+Every message is one line that names the value, what was expected and what to do about it: it is shown to operators as it
+stands, without a stack trace. All of these are permanent (trying again with the same input fails again) unless the class
+says otherwise; ``assets`` turn permanent ones into failures that Dagster does not retry.
+"""
+
+
+class StylizeError(Exception):
+    """Base of every error that carries a message for the user."""
+
+    permanent = True
+
+
+class SettingsError(StylizeError):
+    """A setting or an option has a value that cannot be used."""
+
+
+class VideoError(StylizeError):
+    """Base of what can go wrong with a video."""
+
+
+class ProbeError(VideoError):
+    """The input is not a video that can be processed: wrong kind of file, over a cap, no picture."""
+
+
+class DecodeError(VideoError):
+    """The input is a video but damaged: truncated, corrupt, or it does not decode in time."""
+
+
+class EncodeError(VideoError):
+    """Frames could not be encoded."""
+
+
+class MuxError(VideoError):
+    """Chunks and tracks could not be joined exactly into the delivered file."""
+
+
+class VerificationError(VideoError):
+    """A finished file is not what the manifest promises; it must not be delivered."""
+
+
+class StyleError(StylizeError):
+    """A style is unknown, or its checkpoint cannot be used."""
+
+
+class StoreError(StylizeError):
+    """Base of what can go wrong with stored objects."""
+
+
+class ObjectMissingError(StoreError):
+    """No object lies under that key."""
+
+
+class IntegrityError(StoreError):
+    """The bytes of a stored object do not have the digest that its manifest names."""
+
+
+class PreconditionError(StoreError):
+    """Another writer was first: the object exists already, or its ETag has changed."""
+
+    permanent = False
+
+
+class StoreFullError(StoreError):
+    """The device that holds the store has no space left."""
+
+    permanent = False
+
+
+class StepFailedError(StylizeError):
+    """A step failed for a reason that is not the user's: a bug, or a machine in trouble."""
