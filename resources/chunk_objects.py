@@ -1,0 +1,53 @@
+"""Chunks in the store: the unit of publishing, of reuse and of resume."""
+
+from pathlib import Path
+
+from dagster_project.errors import PreconditionError
+from dagster_project.video.plan import Chunk
+from resources.media_store import MediaStore
+from resources.records import ChunkObject, SegmentRecord
+
+
+def published_chunk(
+    store: MediaStore, key: str, chunk: Chunk, *, record: SegmentRecord | None = None
+) -> ChunkObject | None:
+    """The chunk that lies at ``key``, to be reused; None if it must be made.
+
+    An object is complete by construction (publishing is one step). If ``record`` names another digest for it, it is
+    damaged: it is removed, to be made again.
+    """
+    info = store.stat(key)
+    if info is None:
+        return None
+    found = ChunkObject(
+        index=chunk.index,
+        start=chunk.start,
+        stop=chunk.stop,
+        key=key,
+        sha256=store.digest(key),
+        size_bytes=info.size_bytes,
+    )
+    promised = {known.key: known for known in record.chunks} if record else {}
+    if key in promised and promised[key] != found:
+        store.delete(key)
+        return None
+    return found
+
+
+def publish_chunk(store: MediaStore, key: str, chunk: Chunk, file: Path) -> ChunkObject:
+    """Publish ``file`` as the chunk at ``key``; if another writer was first, its chunk counts."""
+    try:
+        stored = store.put(key, file, if_absent=True)
+    except PreconditionError:
+        theirs = published_chunk(store, key, chunk)
+        if theirs is None:
+            raise
+        return theirs
+    return ChunkObject(
+        index=chunk.index,
+        start=chunk.start,
+        stop=chunk.stop,
+        key=key,
+        sha256=stored.sha256,
+        size_bytes=stored.size_bytes,
+    )

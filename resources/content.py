@@ -1,0 +1,60 @@
+"""Reading and writing the documents that describe one content of one clip."""
+
+import json
+from typing import TYPE_CHECKING
+
+from dagster_project import code_versions
+from dagster_project.video.manifest import VideoManifest
+from dagster_project.video.plan import SegmentPlan
+from resources.media_store import MediaStore
+from resources.records import SourceRecord
+from resources.store_layout import ContentKeys, source_record_key
+
+if TYPE_CHECKING:
+    from dagster_project.video.tracks import TrackDigest
+
+
+def current_content(store: MediaStore, clip: str) -> ContentKeys:
+    """The content of ``clip`` that was read last.
+
+    Raises:
+        ObjectMissingError: source_video has not been materialized for this clip.
+    """
+    return ContentKeys(clip, SourceRecord.read(store, source_record_key(clip)).sha256)
+
+
+def read_manifest(store: MediaStore, keys: ContentKeys) -> VideoManifest:
+    """The manifest of a content."""
+    return VideoManifest.from_json(store.read_bytes(keys.manifest).decode())
+
+
+def write_manifest(store: MediaStore, keys: ContentKeys, manifest: VideoManifest) -> None:
+    """Store the manifest of a content."""
+    store.put(keys.manifest, manifest.to_json().encode())
+
+
+def read_plan(store: MediaStore, keys: ContentKeys) -> SegmentPlan:
+    """The plan of a content."""
+    return SegmentPlan.from_dict(json.loads(store.read_bytes(keys.plan)))
+
+
+def write_plan(store: MediaStore, keys: ContentKeys, plan: SegmentPlan) -> None:
+    """Store the plan of a content, which never changes after."""
+    store.put(keys.plan, json.dumps(plan.to_dict()).encode(), if_absent=True)
+
+
+def read_tracks(store: MediaStore, keys: ContentKeys) -> "tuple[TrackDigest, ...]":
+    """The digests of the audio tracks of a content.
+
+    Raises:
+        ObjectMissingError: audio_track has not been materialized for this content.
+    """
+    from dagster_project.video.tracks import TrackDigest
+
+    return tuple(TrackDigest.from_dict(track) for track in json.loads(store.read_bytes(keys.tracks))["tracks"])
+
+
+def write_tracks(store: MediaStore, keys: ContentKeys, tracks: "tuple[TrackDigest, ...]") -> None:
+    """Store the digests of the audio tracks of a content."""
+    document = {"code_version": code_versions.TRACKS, "tracks": [track.to_dict() for track in tracks]}
+    store.put(keys.tracks, json.dumps(document, indent=2).encode())

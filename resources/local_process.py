@@ -1,0 +1,58 @@
+"""Which process executes a run, and what becomes of runs whose process is gone.
+
+Dagster's own run launcher on one machine has no health check: a run whose process was killed stays STARTED for ever, and
+an automation condition that waits for "not in progress" never fires again. So every run carries the identity of its
+process as tags, and whoever starts on the same machine reports the dead ones as failed.
+"""
+
+import socket
+
+import dagster as dg
+import psutil
+
+HOST_TAG = "stylize/host"
+PROCESS_ID_TAG = "stylize/process_id"
+PROCESS_START_TAG = "stylize/process_start"
+
+# A start time is computed from the boot time, which moves when the clock is set.
+START_TOLERANCE_SECONDS = 2.0
+
+
+def process_tags() -> dict[str, str]:
+    """Tags that name the current process: an id can be used again, an id with its start time cannot."""
+    process = psutil.Process()
+    return {
+        HOST_TAG: socket.gethostname(),
+        PROCESS_ID_TAG: str(process.pid),
+        PROCESS_START_TAG: f"{process.create_time():.2f}",
+    }
+
+
+def process_is_alive(process_id: int, start_seconds: float) -> bool:
+    """Whether the process with this id and start time (Unix time) still runs; another one with its id does not count."""
+    try:
+        process = psutil.Process(process_id)
+        same_process = abs(process.create_time() - start_seconds) < START_TOLERANCE_SECONDS
+        return same_process and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Report every unfinished run of this machine whose process is gone as failed; return their run ids."""
+    unfinished = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING],
+        tags={HOST_TAG: socket.gethostname()},
+    )
+    dead = [run for run in instance.get_runs(unfinished) if not _runs_here(run)]
+    for run in dead:
+        instance.report_run_failed(
+            run,
+            f"process {run.tags[PROCESS_ID_TAG]} that executed this run is gone (killed, or the machine was restarted);"
+            " finished chunks are kept and will be reused",
+        )
+    return [run.run_id for run in dead]
+
+
+def _runs_here(run: dg.DagsterRun) -> bool:
+    return process_is_alive(int(run.tags[PROCESS_ID_TAG]), float(run.tags[PROCESS_START_TAG]))

@@ -1,0 +1,56 @@
+"""The receipt of a delivery: what was delivered, made from what, by what, and the proof that nothing was lost."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from dagster_project import code_versions
+from resources.records import Record
+
+PACKAGES = ("dagster-video-stylizer", "dagster", "torch", "av", "numpy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt(Record):
+    """One delivery, as ``receipt.json`` next to the video. Times are exact fractions of a second, as strings.
+
+    Attributes:
+        clip: partition key.
+        source: upload, SHA-256, size, format and picture of what was read.
+        delivered: file name, SHA-256, size, picture and duration of what was delivered.
+        counts: frames, segments, chunks.
+        audio: per audio track, what was compared, and by how many milliseconds sound starts after the picture, in the
+            source and in the delivered file.
+        other_tracks: per stream of the source but the picture, what was done with it and the digest of its packets.
+        settings: the look, resolved.
+        frames_table: SHA-256 and rows of ``frames.parquet``.
+        checks: name of each check and whether it passed.
+        versions: packages and step versions that made it.
+        notes: what a careful person should know: padding, what could not be carried.
+    """
+
+    clip: str
+    source: dict[str, Any]
+    delivered: dict[str, Any]
+    counts: dict[str, int]
+    audio: list[dict[str, Any]]
+    other_tracks: list[dict[str, Any]]
+    settings: dict[str, Any]
+    frames_table: dict[str, Any]
+    checks: dict[str, bool]
+    versions: dict[str, str]
+    notes: list[str]
+
+
+def current_versions() -> dict[str, str]:
+    """Versions of the packages and of the steps, as they run now."""
+    packages = {name: version(name) for name in PACKAGES}
+    steps = {
+        "scan": code_versions.SCAN,
+        "tracks": code_versions.TRACKS,
+        "split": code_versions.SPLIT,
+        "style": code_versions.STYLE,
+        "encode": code_versions.ENCODE,
+        "deliver": code_versions.DELIVER,
+    }
+    return packages | steps

@@ -1,0 +1,182 @@
+"""The small JSON documents that steps leave in the store for the steps after them.
+
+A record is written when what it describes is complete, so its presence means "done"; it names the digest of every object
+it stands for.
+"""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from dagster_project import code_versions
+from dagster_project.errors import IntegrityError, ObjectMissingError
+from resources.media_store import MediaStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """Base: a dataclass of JSON values that can be stored and read back."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready form."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> Self:
+        """Read back what :meth:`to_dict` wrote."""
+        return cls(**document)
+
+    def write(self, store: MediaStore, key: str) -> None:
+        """Store under ``key``, replacing what lies there; nothing is written if that is the same record."""
+        content = json.dumps(self.to_dict(), indent=2, ensure_ascii=False).encode()
+        if store.stat(key) is None or store.read_bytes(key) != content:
+            store.put(key, content)
+
+    @classmethod
+    def read(cls, store: MediaStore, key: str) -> Self:
+        """Read the record at ``key``.
+
+        Raises:
+            ObjectMissingError: there is none.
+            IntegrityError: what lies there is no such record.
+        """
+        try:
+            return cls.from_dict(json.loads(store.read_bytes(key)))
+        except (ValueError, TypeError, KeyError) as error:
+            raise IntegrityError(f"the record {key!r} cannot be read ({error}); materialize its asset again") from error
+
+    @classmethod
+    def find(cls, store: MediaStore, key: str) -> Self | None:
+        """Read the record at ``key``; None if there is none, or none that can be read."""
+        try:
+            return cls.read(store, key)
+        except (ObjectMissingError, IntegrityError):
+            return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration(Record):
+    """Which uploaded object a clip is."""
+
+    landing_key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRecord(Record):
+    """Which content of a clip was read last; ``etag`` is that of the landing object at that time."""
+
+    landing_key: str
+    etag: str
+    size_bytes: int
+    sha256: str
+    code_version: str = code_versions.SCAN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StyleRecord(Record):
+    """Which checkpoint a style uses."""
+
+    style: str
+    title: str
+    description: str
+    model_key: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipSettings(Record):
+    """How a clip shall look, with everything resolved: no "auto", no name without its digest.
+
+    Attributes:
+        style: name of the style.
+        model_key: where its checkpoint lies.
+        model_sha256: digest of that checkpoint.
+        device: ``cpu`` or ``cuda``.
+        precision: ``fp32``, ``bf16`` or ``fp16``.
+        media_container: suffix of the delivered file: ``mp4``, ``mov`` or ``mkv``.
+    """
+
+    style: str
+    model_key: str
+    model_sha256: str
+    device: str
+    precision: str
+    media_container: str = "mp4"
+
+    @property
+    def look(self) -> str:
+        """SHA-256 over all that decides the styled pixels and their encoding, code included."""
+        parts = [self.model_sha256, self.device, self.precision, code_versions.STYLE, code_versions.ENCODE]
+        return digest_of(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkObject(Record):
+    """One stored chunk: frames ``[start, stop)`` of the clip."""
+
+    index: int
+    start: int
+    stop: int
+    key: str
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SegmentRecord(Record):
+    """The complete chunks of one segment; ``settings`` only where they are styled."""
+
+    segment: int
+    start: int
+    stop: int
+    chunks: tuple[ChunkObject, ...]
+    settings: ClipSettings | None = None
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> Self:
+        """Read back what :meth:`to_dict` wrote."""
+        chunks = tuple(ChunkObject(**chunk) for chunk in document.pop("chunks"))
+        settings = document.pop("settings")
+        return cls(chunks=chunks, settings=ClipSettings(**settings) if settings else None, **document)
+
+    @property
+    def num_frames(self) -> int:
+        """Frames in the segment."""
+        return self.stop - self.start
+
+    @property
+    def size_bytes(self) -> int:
+        """Stored bytes."""
+        return sum(chunk.size_bytes for chunk in self.chunks)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the digests of the chunks, in order."""
+        return digest_of([chunk.sha256 for chunk in self.chunks])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery(Record):
+    """The current delivery of a clip: its three objects, each with the digest that it must have."""
+
+    delivery: str
+    video_key: str
+    video_sha256: str
+    table_key: str
+    table_sha256: str
+    receipt_key: str
+    receipt_sha256: str
+
+
+def digest_of(value: Any) -> str:
+    """SHA-256 (hex) of a JSON value in canonical form."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def digest_of_file(path: Path) -> str:
+    """SHA-256 (hex) of a file, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
