@@ -1,0 +1,1 @@
+"""Exact video handling: scan, split, encode, stitch, verify. Knows nothing of Dagster, stores or styles."""

@@ -1,0 +1,1 @@
+"""Behaviour of the video package on real, tiny clips."""
