@@ -1,0 +1,73 @@
+"""The checks of a delivery. Each is blocking: a video that fails one is not published.
+
+https://docs.dagster.io/guides/test/asset-checks
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import dagster as dg
+
+if TYPE_CHECKING:
+    from dagster_project.video.verify import Verification
+
+DELIVERY_CHECKS: Final[Mapping[str, str]] = {
+    "frame_count": "The delivered video presents exactly as many frames as the source.",
+    "timestamps": "Every frame is presented at exactly the time of its source frame.",
+    "audio_identity": "Every audio packet (or, where it had to be stored otherwise, every sample) is the source's.",
+    "picture": "Size, sample aspect ratio and colour tags are those that the source's picture leads to.",
+    "not_blank": "The picture is not a single colour, unless the source is.",
+    "chapters": "Every chapter of the source is there.",
+}
+
+
+def delivery_check_specs() -> list[dg.AssetCheckSpec]:
+    """Specifications of the checks that ``final_video`` runs before it publishes."""
+    return [
+        dg.AssetCheckSpec(name, asset="final_video", description=description, blocking=True)
+        for name, description in DELIVERY_CHECKS.items()
+    ]
+
+
+def results_of(verification: "Verification") -> list[dg.AssetCheckResult]:
+    """One result per check, with what was found."""
+    problems = {
+        name: [problem.text for problem in verification.problems if problem.check == name] for name in DELIVERY_CHECKS
+    }
+    return [
+        dg.AssetCheckResult(
+            check_name=name,
+            asset_key="final_video",
+            passed=not texts,
+            description="; ".join(texts) or None,
+            metadata=_facts(verification, name),
+        )
+        for name, texts in problems.items()
+    ]
+
+
+def recorded_results(checks: Mapping[str, bool]) -> list[dg.AssetCheckResult]:
+    """The results that a receipt recorded, for a delivery that is found complete."""
+    return [
+        dg.AssetCheckResult(
+            check_name=name, asset_key="final_video", passed=passed, description="As recorded in the receipt."
+        )
+        for name, passed in checks.items()
+    ]
+
+
+def _facts(verification: "Verification", name: str) -> dict[str, Any]:
+    match name:
+        case "frame_count":
+            return {"delivered": verification.num_frames, "source": verification.expected_frames}
+        case "timestamps":
+            return {"largest_error_ms": float(verification.max_time_error_seconds * 1000)}
+        case "audio_identity":
+            return {"tracks": dg.MetadataValue.json([facts.to_dict() for facts in verification.sound])}
+        case "picture":
+            aspect = verification.sample_aspect_ratio
+            return {"size": f"{verification.width}x{verification.height}", "sample_aspect_ratio": str(aspect)}
+        case "chapters":
+            return {"delivered": verification.num_chapters}
+        case _:
+            return {}

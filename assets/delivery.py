@@ -1,0 +1,255 @@
+"""Assemble, prove and publish a delivery: what ``final_video`` does, in three steps."""
+
+import json
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dagster_project import code_versions
+from dagster_project.errors import PreconditionError, StoreError, VerificationError
+from dagster_project.video.manifest import VideoManifest
+from dagster_project.video.plan import SegmentPlan
+from resources.content import read_manifest, read_plan, read_tracks
+from resources.deployment import DecoderResource
+from resources.media_store import MediaStore
+from resources.progress import Progress, cumulative
+from resources.receipt import Receipt, current_versions
+from resources.records import ClipSettings, Delivery, SegmentRecord, SourceRecord, digest_of, digest_of_file
+from resources.store_layout import ContentKeys, delivery_key, latest_delivery_key, source_record_key
+
+if TYPE_CHECKING:
+    from dagster_project.video.pixels import DeliveredPicture
+    from dagster_project.video.report import StitchReport
+    from dagster_project.video.verify import Verification
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Everything that a delivery is made of, complete and consistent."""
+
+    clip: str
+    source: SourceRecord
+    manifest: VideoManifest
+    plan: SegmentPlan
+    segments: tuple[SegmentRecord, ...]
+    settings: ClipSettings
+
+    @property
+    def delivery(self) -> str:
+        """SHA-256 that names the delivery: the same upload, content, look and code give the same one."""
+        return delivery_digest(self.source, self.settings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assembled:
+    """A finished file that is not published yet, and what reading it back showed."""
+
+    file: Path
+    picture: "DeliveredPicture"
+    report: "StitchReport"
+    verification: "Verification"
+
+
+def delivery_digest(source: SourceRecord, settings: ClipSettings) -> str:
+    """SHA-256 over all that decides what a delivery holds."""
+    parts = [source.landing_key, source.sha256, settings.look, settings.media_container, code_versions.DELIVER]
+    return digest_of(parts)
+
+
+def find_delivery(store: MediaStore, clip: str, delivery: str) -> Delivery | None:
+    """The latest delivery of ``clip`` if it is ``delivery`` and all its objects are there."""
+    latest = Delivery.find(store, latest_delivery_key(clip))
+    if latest is None or latest.delivery != delivery:
+        return None
+    complete = all(store.stat(key) for key in (latest.video_key, latest.table_key, latest.receipt_key))
+    return latest if complete else None
+
+
+def gather_parts(store: MediaStore, clip: str) -> Parts:
+    """Collect the styled segments of the content that was read last.
+
+    Raises:
+        VerificationError: a segment is missing, or segments differ in their look.
+    """
+    source = SourceRecord.read(store, source_record_key(clip))
+    keys = ContentKeys(clip, source.sha256)
+    plan = read_plan(store, keys)
+    found = {segment.index: SegmentRecord.find(store, keys.styled_segment(segment.index)) for segment in plan.segments}
+    segments = tuple(record for record in found.values() if record is not None)
+    _refuse(clip, [index for index, record in found.items() if record is None], "not styled yet")
+    settings = segments[0].settings
+    _refuse(
+        clip,
+        [record.segment for record in segments if record.settings != settings],
+        f"styled in another look than segment {segments[0].segment}",
+    )
+    if settings is None or [chunk.index for record in segments for chunk in record.chunks] != [
+        chunk.index for chunk in plan.chunks
+    ]:
+        raise VerificationError(
+            f"clip {clip!r}: the styled chunks are not those of the plan; materialize styled_frames"
+        )
+    return Parts(
+        clip=clip,
+        source=source,
+        manifest=read_manifest(store, keys),
+        plan=plan,
+        segments=segments,
+        settings=settings,
+    )
+
+
+def _refuse(clip: str, segments: list[int], problem: str) -> None:
+    if segments:
+        names = ", ".join(f"{clip}|{segment:03d}" for segment in segments[:5])
+        more = f" and {len(segments) - 5} more" if len(segments) > 5 else ""
+        raise VerificationError(f"{names}{more}: {problem}; materialize styled_frames for these partitions")
+
+
+def assemble(
+    store: MediaStore, parts: Parts, folder: Path, *, decoder: DecoderResource, progress: Progress
+) -> Assembled:
+    """Join the chunks into ``folder`` and read the result back.
+
+    Raises:
+        IntegrityError: a stored chunk is damaged.
+        MuxError: the chunks do not fit together.
+    """
+    from dagster_project.video.pixels import delivered_picture
+    from dagster_project.video.untrusted import stitch_untrusted
+    from dagster_project.video.verify import verify_delivery
+
+    keys = ContentKeys(parts.clip, parts.source.sha256)
+    file = folder / f"{parts.clip}.{parts.settings.media_container}"
+    with ExitStack() as stack:
+        original = stack.enter_context(store.as_file(keys.original, folder, sha256=keys.sha256))
+        chunks = [
+            stack.enter_context(store.as_file(chunk.key, folder, sha256=chunk.sha256))
+            for record in parts.segments
+            for chunk in record.chunks
+        ]
+        advance = stack.enter_context(progress.track("deliver", total=parts.plan.num_frames))
+        report = stitch_untrusted(
+            chunks, parts.manifest, original, file, limits=decoder.limits, on_progress=cumulative(advance)
+        )
+    picture = delivered_picture(parts.manifest.video)
+    tracks = read_tracks(store, keys)
+    verification = verify_delivery(file, parts.manifest, tracks, picture, report)
+    if verification.is_flat and _source_is_flat(store, parts, folder):
+        verification = verify_delivery(file, parts.manifest, tracks, picture, report, source_is_flat=True)
+    return Assembled(file=file, picture=picture, report=report, verification=verification)
+
+
+def _source_is_flat(store: MediaStore, parts: Parts, folder: Path) -> bool:
+    """Whether the first frame of every segment is of one colour, as in a clip that is black all through."""
+    from dagster_project.video.lossless import read_chunk
+    from dagster_project.video.pixels import rgb_pictures
+    from dagster_project.video.verify import is_single_color
+
+    keys = ContentKeys(parts.clip, parts.source.sha256)
+    for segment in parts.plan.segments:
+        chunk = SegmentRecord.read(store, keys.frames_segment(segment.index)).chunks[0]
+        with store.as_file(chunk.key, folder, sha256=chunk.sha256) as file:
+            if not is_single_color(next(rgb_pictures(read_chunk(file), parts.manifest.video))):
+                return False
+    return True
+
+
+def publish(store: MediaStore, parts: Parts, assembled: Assembled, checks: dict[str, bool], folder: Path) -> Delivery:
+    """Publish the video, its table and its receipt, and then make them the clip's latest delivery.
+
+    Raises:
+        StoreError: another file lies where an immutable delivery shall be.
+    """
+    from resources.frames_table import write_frames_table
+
+    table = folder / "frames.parquet"
+    num_rows = write_frames_table(parts.manifest.video, parts.segments, table)
+    video_key, video_sha256 = _put_once(store, parts, assembled.file)
+    table_key, table_sha256 = _put_once(store, parts, table)
+    receipt = _receipt(parts, assembled, checks, video_sha256, {"sha256": table_sha256, "rows": num_rows})
+    receipt_file = folder / "receipt.json"
+    receipt_file.write_text(json.dumps(receipt.to_dict(), indent=2, ensure_ascii=False))
+    receipt_key, receipt_sha256 = _put_once(store, parts, receipt_file)
+    delivery = Delivery(
+        delivery=parts.delivery,
+        video_key=video_key,
+        video_sha256=video_sha256,
+        table_key=table_key,
+        table_sha256=table_sha256,
+        receipt_key=receipt_key,
+        receipt_sha256=receipt_sha256,
+    )
+    delivery.write(store, latest_delivery_key(parts.clip))
+    return delivery
+
+
+def _put_once(store: MediaStore, parts: Parts, file: Path) -> tuple[str, str]:
+    key = delivery_key(parts.clip, parts.delivery, file.name)
+    try:
+        return key, store.put(key, file, if_absent=True).sha256
+    except PreconditionError:
+        present = store.digest(key)
+    if present != digest_of_file(file):
+        raise StoreError(
+            f"another {key!r} was delivered before, and deliveries are never changed: it has SHA-256 {present};"
+            " remove it by hand if it is wrong, then materialize final_video again"
+        )
+    return key, present
+
+
+def _receipt(
+    parts: Parts, assembled: Assembled, checks: dict[str, bool], video_sha256: str, table: dict[str, Any]
+) -> Receipt:
+    return Receipt(
+        clip=parts.clip,
+        source=_describe_source(parts),
+        delivered=_describe_delivered(parts, assembled, video_sha256),
+        counts={
+            "frames": parts.manifest.video.num_frames,
+            "segments": len(parts.segments),
+            "chunks": len(parts.plan.chunks),
+        },
+        audio=[facts.to_dict() for facts in assembled.verification.sound],
+        other_tracks=[track.to_dict() for track in assembled.report.tracks],
+        settings=parts.settings.to_dict() | {"look": parts.settings.look},
+        frames_table=table,
+        checks=checks,
+        versions=current_versions(),
+        notes=[*parts.manifest.notes, *assembled.picture.notes, *assembled.report.notes],
+    )
+
+
+def _describe_source(parts: Parts) -> dict[str, Any]:
+    video = parts.manifest.video
+    return {
+        "upload": parts.source.landing_key,
+        "sha256": parts.source.sha256,
+        "size_bytes": parts.source.size_bytes,
+        "container": parts.manifest.container,
+        "stream_index": video.stream_index,
+        "codec": video.codec,
+        "width": video.width,
+        "height": video.height,
+        "pixel_format": video.pixel_format,
+        "time_base": str(video.time_base),
+        "start_seconds": str(video.start_seconds),
+        "duration_seconds": str(video.duration_seconds),
+    }
+
+
+def _describe_delivered(parts: Parts, assembled: Assembled, video_sha256: str) -> dict[str, Any]:
+    picture = assembled.picture
+    return {
+        "name": assembled.file.name,
+        "sha256": video_sha256,
+        "size_bytes": assembled.file.stat().st_size,
+        "width": picture.width,
+        "height": picture.height,
+        "sample_aspect_ratio": str(picture.sample_aspect_ratio),
+        "color": asdict(picture.color),
+        "duration_seconds": str(parts.manifest.video.duration_seconds),
+        "shift_seconds": str(assembled.report.shift_seconds),
+        "rounding_seconds": str(assembled.report.rounding_seconds),
+    }

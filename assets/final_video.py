@@ -1,0 +1,102 @@
+"""The delivered video, its receipt and its table of frames.
+
+Lies in ``delivery/<clip>/<delivery>/``; partitioned by clip. Chunks are joined without decoding or encoding; sound and
+everything else comes from the snapshot of the upload. The finished file is read back and checked before anything is
+published: what is wrong or incomplete is never delivered.
+"""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import dagster as dg
+
+from assets.audio_track import audio_track
+from assets.automation import when_inputs_are_fresh
+from assets.checks import delivery_check_specs, recorded_results, results_of
+from assets.delivery import assemble, delivery_digest, find_delivery, gather_parts, publish
+from assets.failures import TRANSIENT_RETRIES, failures_explained
+from assets.source_video import source_video
+from assets.styled_frames import styled_frames
+from dagster_project import code_versions
+from dagster_project.errors import VerificationError
+from dagster_project.partitions import clips, grid_by_clip
+from resources.clip_lease import ClipLease
+from resources.deployment import DecoderResource, ScratchResource
+from resources.media_store import MediaStore
+from resources.progress import Progress
+from resources.receipt import Receipt
+from resources.records import ClipSettings, Delivery, SourceRecord
+from resources.store_layout import settings_key, source_record_key
+
+
+def find_current_delivery(store: MediaStore, clip: str) -> Delivery | None:
+    """The delivery of the content that was read last, in the look that is set now; None if it is not there."""
+    source = SourceRecord.find(store, source_record_key(clip))
+    settings = ClipSettings.find(store, settings_key(clip))
+    return find_delivery(store, clip, delivery_digest(source, settings)) if source and settings else None
+
+
+def _refuse_failed(clip: str, results: list[dg.AssetCheckResult]) -> None:
+    failed = [f"{result.check_name} ({result.description})" for result in results if not result.passed]
+    if failed:
+        raise VerificationError(f"clip {clip!r} was not delivered, because checks failed: {'; '.join(failed)}")
+
+
+@dg.asset(
+    partitions_def=clips,
+    deps=[
+        source_video,
+        audio_track,
+        dg.AssetDep(styled_frames, partition_mapping=grid_by_clip),
+    ],
+    check_specs=delivery_check_specs(),
+    automation_condition=when_inputs_are_fresh(),
+    group_name="delivery",
+    kinds={"mp4"},
+    owners=["team:video-operations"],
+    code_version=code_versions.DELIVER,
+    retry_policy=TRANSIENT_RETRIES,
+)
+def final_video(
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[MediaStore],
+    lease: dg.ResourceParam[ClipLease],
+    progress: dg.ResourceParam[Progress],
+    decoder: DecoderResource,
+    scratch: ScratchResource,
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    """The restyled video as the customer gets it: same sound, same timing, no frame lost; with its receipt."""
+    clip = context.partition_key
+    with failures_explained(), lease.shared(clip), scratch.folder() as folder:
+        parts = gather_parts(store, clip)
+        delivery = find_delivery(store, clip, parts.delivery)
+        if delivery is None:
+            assembled = assemble(store, parts, folder, decoder=decoder, progress=progress)
+            results = results_of(assembled.verification)
+            if not all(result.passed for result in results):
+                yield from results
+                _refuse_failed(clip, results)
+            delivery = publish(store, parts, assembled, {str(r.check_name): r.passed for r in results}, folder)
+        receipt = Receipt.read(store, delivery.receipt_key)
+    yield dg.MaterializeResult(
+        data_version=dg.DataVersion(delivery.video_sha256),
+        metadata=_describe(store, delivery, receipt),
+        check_results=recorded_results(receipt.checks),
+    )
+
+
+def _describe(store: MediaStore, delivery: Delivery, receipt: Receipt) -> dict[str, Any]:
+    return {
+        "video": store.location(delivery.video_key),
+        "receipt": store.location(delivery.receipt_key),
+        "frames_table": store.location(delivery.table_key),
+        "frames": receipt.counts["frames"],
+        "segments": receipt.counts["segments"],
+        "duration_seconds": float(Fraction(receipt.delivered["duration_seconds"])),
+        "picture": f"{receipt.delivered['width']}x{receipt.delivered['height']}",
+        "style": receipt.settings["style"],
+        "notes": "; ".join(receipt.notes) or "none",
+        "size_bytes": receipt.delivered["size_bytes"],
+        "sha256": delivery.video_sha256,
+    }

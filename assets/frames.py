@@ -1,0 +1,131 @@
+"""The decoded frames of a clip, in exact lossless chunks.
+
+Lies in ``work/<clip>/<content>/frames/``; partitioned by clip x segment. The upload is decoded once, in order, for all
+segments that a run asks for: cutting it by seeking or stream copy is not exact on every format.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets.automation import when_inputs_are_fresh
+from assets.failures import TRANSIENT_RETRIES, failures_explained
+from assets.source_video import source_video
+from dagster_project import code_versions
+from dagster_project.partitions import cell_key, grid, grid_by_clip, segments_by_clip
+from dagster_project.video.plan import Chunk, Segment
+from resources.chunk_objects import publish_chunk, published_chunk
+from resources.clip_lease import ClipLease
+from resources.content import current_content, read_manifest, read_plan
+from resources.deployment import DecoderResource, ScratchResource
+from resources.media_store import MediaStore
+from resources.progress import Progress
+from resources.records import ChunkObject, SegmentRecord
+from resources.store_layout import ContentKeys
+
+
+def split_segments(
+    store: MediaStore,
+    keys: ContentKeys,
+    segments: Iterable[Segment],
+    folder: Path,
+    *,
+    decoder: DecoderResource,
+    progress: Progress,
+) -> list[SegmentRecord]:
+    """Make sure that the chunks of ``segments`` are stored, decoding only if some are missing or damaged.
+
+    Raises:
+        DecodeError: the upload does not decode to what its manifest says.
+    """
+    segments = list(segments)
+    objects = {
+        chunk.index: _find_chunk(store, keys, segment, chunk) for segment in segments for chunk in segment.chunks
+    }
+    missing = [chunk for segment in segments for chunk in segment.chunks if objects[chunk.index] is None]
+    objects.update(_split_missing(store, keys, missing, folder, decoder=decoder, progress=progress))
+    records = [_record(segment, objects) for segment in segments]
+    for record in records:
+        record.write(store, keys.frames_segment(record.segment))
+    return records
+
+
+def _find_chunk(store: MediaStore, keys: ContentKeys, segment: Segment, chunk: Chunk) -> ChunkObject | None:
+    record = SegmentRecord.find(store, keys.frames_segment(segment.index))
+    return published_chunk(store, keys.frames_chunk(chunk.index), chunk, record=record)
+
+
+def _split_missing(
+    store: MediaStore,
+    keys: ContentKeys,
+    missing: list[Chunk],
+    folder: Path,
+    *,
+    decoder: DecoderResource,
+    progress: Progress,
+) -> dict[int, ChunkObject]:
+    from dagster_project.video.split import split
+
+    published: dict[int, ChunkObject] = {}
+    if not missing:
+        return published
+    manifest = read_manifest(store, keys)
+    with (
+        store.as_file(keys.original, folder, sha256=keys.sha256) as original,
+        progress.track("split", total=sum(chunk.num_frames for chunk in missing)) as advance,
+    ):
+        for chunk, file in split(original, manifest, missing, folder, limits=decoder.limits):
+            published[chunk.index] = publish_chunk(store, keys.frames_chunk(chunk.index), chunk, file)
+            file.unlink()
+            advance(chunk.num_frames)
+    return published
+
+
+def _record(segment: Segment, objects: dict[int, ChunkObject | None]) -> SegmentRecord:
+    chunks = tuple(stored for chunk in segment.chunks if (stored := objects[chunk.index]) is not None)
+    return SegmentRecord(segment=segment.index, start=segment.start, stop=segment.stop, chunks=chunks)
+
+
+@dg.asset(
+    partitions_def=grid,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    deps=[dg.AssetDep(source_video, partition_mapping=grid_by_clip)],
+    automation_condition=when_inputs_are_fresh(),
+    group_name="ingest",
+    kinds={"video"},
+    owners=["team:video-operations"],
+    code_version=code_versions.SPLIT,
+    retry_policy=TRANSIENT_RETRIES,
+)
+def frames(
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[MediaStore],
+    lease: dg.ResourceParam[ClipLease],
+    progress: dg.ResourceParam[Progress],
+    decoder: DecoderResource,
+    scratch: ScratchResource,
+) -> None:
+    """The frames of the clip exactly as they decode, pixels untouched, in lossless chunks of 24."""
+    for clip, indices in segments_by_clip(context.partition_keys).items():
+        with failures_explained(), lease.shared(clip), scratch.folder() as folder:
+            keys = current_content(store, clip)
+            plan = read_plan(store, keys)
+            used = [plan.segments[index] for index in indices if index < len(plan.segments)]
+            records = split_segments(store, keys, used, folder, decoder=decoder, progress=progress)
+        found = {record.segment: record for record in records}
+        for index in indices:
+            context.add_asset_metadata(_describe(found.get(index)), partition_key=cell_key(clip, index))
+
+
+def _describe(record: SegmentRecord | None) -> dict[str, Any]:
+    if record is None:
+        return {"frames": 0}
+    return {
+        "frames": record.num_frames,
+        "first_frame": record.start,
+        "chunks": len(record.chunks),
+        "size_bytes": record.size_bytes,
+        "digest": record.digest,
+    }

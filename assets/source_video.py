@@ -1,0 +1,151 @@
+"""The uploaded videos, read once: identity, manifest of every frame, plan of segments and chunks.
+
+Lies in ``work/<clip>/<content>/``; partitioned by clip. Planning is done once per content: later steps only read the
+plan, so that a changed setting never moves the borders of content that is half done.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from assets.failures import TRANSIENT_RETRIES, failures_explained
+from dagster_project import code_versions
+from dagster_project.partitions import cell_key, clips
+from dagster_project.video.manifest import VideoManifest
+from dagster_project.video.plan import MAX_SEGMENTS, SegmentPlan, plan_segments
+from resources.clip_lease import ClipLease
+from resources.content import read_manifest, read_plan, write_manifest, write_plan
+from resources.deployment import DecoderResource, ScratchResource
+from resources.media_store import MediaStore
+from resources.progress import Progress, cumulative
+from resources.records import Registration, SourceRecord
+from resources.store_layout import ContentKeys, registration_key, source_record_key
+
+
+class SourceVideoConfig(dg.Config):
+    """What a run may choose when a clip is planned for the first time."""
+
+    frames_per_segment: int = Field(
+        default=240,
+        ge=1,
+        description="Wished frames per partition: more means fewer pods, fewer means cheaper retries.",
+    )
+
+
+def find_current_source(store: MediaStore, clip: str) -> SourceRecord | None:
+    """The record of what was read, if the upload has not changed since and all that was made of it is there."""
+    record = SourceRecord.find(store, source_record_key(clip))
+    if record is None or record.code_version != code_versions.SCAN:
+        return None
+    upload = store.stat(record.landing_key)
+    keys = ContentKeys(clip, record.sha256)
+    complete = all(store.stat(key) for key in (keys.original, keys.manifest, keys.plan))
+    return record if upload and upload.etag == record.etag and complete else None
+
+
+def read_source(
+    store: MediaStore, clip: str, folder: Path, *, decoder: DecoderResource, frames_per_segment: int, progress: Progress
+) -> SourceRecord:
+    """Read the upload of ``clip`` whole, scan it, plan it, and store what was found.
+
+    Raises:
+        ObjectMissingError: the clip is not registered or its upload is gone.
+        PreconditionError: the upload was replaced while it was being read.
+        ProbeError: it is not a video that can be processed.
+        DecodeError: it is damaged.
+    """
+    landing_key = Registration.read(store, registration_key(clip)).landing_key
+    upload = store.require(landing_key)
+    original = folder / Path(landing_key).name
+    sha256 = store.download(landing_key, original, if_match=upload.etag)
+    keys = ContentKeys(clip, sha256)
+    _scan_and_plan(store, keys, original, decoder=decoder, frames_per_segment=frames_per_segment, progress=progress)
+    if store.stat(keys.original) is None:
+        store.put(keys.original, original)
+    record = SourceRecord(landing_key=landing_key, etag=upload.etag, size_bytes=upload.size_bytes, sha256=sha256)
+    record.write(store, source_record_key(clip))
+    return record
+
+
+def _scan_and_plan(
+    store: MediaStore,
+    keys: ContentKeys,
+    original: Path,
+    *,
+    decoder: DecoderResource,
+    frames_per_segment: int,
+    progress: Progress,
+) -> None:
+    from dagster_project.video.scan import scan
+
+    with progress.track("read") as advance:
+        manifest = scan(original, limits=decoder.limits, on_progress=cumulative(advance))
+    write_manifest(store, keys, manifest)
+    if store.stat(keys.plan) is None:
+        write_plan(store, keys, plan_segments(manifest.video.num_frames, frames_per_segment=frames_per_segment))
+
+
+def _record_unused_cells(instance: dg.DagsterInstance, clip: str, plan: SegmentPlan) -> None:
+    # In the order of the graph, and after source_video's own event: automation then sees each cell newer than its
+    # inputs.
+    for asset in ("frames", "styled_frames"):
+        for segment in range(len(plan.segments), MAX_SEGMENTS):
+            instance.report_runless_asset_event(
+                dg.AssetMaterialization(asset, partition=cell_key(clip, segment), metadata={"frames": 0})
+            )
+
+
+def _describe(
+    store: MediaStore, clip: str, record: SourceRecord, manifest: VideoManifest, plan: SegmentPlan
+) -> dict[str, Any]:
+    video = manifest.video
+    return {
+        "upload": store.location(record.landing_key),
+        "frames": video.num_frames,
+        "segments": len(plan.segments),
+        "chunks": len(plan.chunks),
+        "picture": f"{video.width}x{video.height} {video.pixel_format} {video.codec}",
+        "duration_seconds": float(video.duration_seconds),
+        "container": manifest.container,
+        "stream_index": video.stream_index,
+        "other_tracks": ", ".join(f"{track.kind} {track.codec}" for track in manifest.other_tracks) or "none",
+        "notes": "; ".join(manifest.notes) or "none",
+        "size_bytes": record.size_bytes,
+        "sha256": record.sha256,
+        "manifest": store.location(ContentKeys(clip, record.sha256).manifest),
+    }
+
+
+@dg.asset(
+    partitions_def=clips,
+    group_name="ingest",
+    kinds={"video"},
+    owners=["team:video-operations"],
+    code_version=code_versions.SCAN,
+    retry_policy=TRANSIENT_RETRIES,
+    output_required=True,
+)
+def source_video(
+    context: dg.AssetExecutionContext,
+    config: SourceVideoConfig,
+    store: dg.ResourceParam[MediaStore],
+    lease: dg.ResourceParam[ClipLease],
+    progress: dg.ResourceParam[Progress],
+    decoder: DecoderResource,
+    scratch: ScratchResource,
+) -> Iterator[dg.MaterializeResult]:
+    """The uploaded video: its identity, the exact time of every frame, and the plan of segments and chunks."""
+    clip = context.partition_key
+    with failures_explained(), lease.shared(clip), scratch.folder() as folder:
+        record = find_current_source(store, clip) or read_source(
+            store, clip, folder, decoder=decoder, frames_per_segment=config.frames_per_segment, progress=progress
+        )
+        keys = ContentKeys(clip, record.sha256)
+        manifest, plan = read_manifest(store, keys), read_plan(store, keys)
+    yield dg.MaterializeResult(
+        data_version=dg.DataVersion(record.sha256), metadata=_describe(store, clip, record, manifest, plan)
+    )
+    _record_unused_cells(context.instance, clip, plan)

@@ -1,0 +1,181 @@
+"""The styled frames of a clip: final H.264 chunks, made by the process that styled them.
+
+Lies in ``work/<clip>/<content>/styled/<look>/``; partitioned by clip x segment: one cell is one GPU pod's work. Chunks
+are published one by one, so that a killed run resumes after the last of them.
+"""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from assets.automation import when_inputs_are_fresh
+from assets.clip_settings import clip_settings
+from assets.failures import TRANSIENT_RETRIES, failures_explained
+from assets.frames import frames
+from assets.source_video import source_video
+from dagster_project import code_versions
+from dagster_project.frame_transform import FrameTransform, Picture, transform_pictures
+from dagster_project.partitions import grid, grid_by_clip, parse_cell
+from dagster_project.video.manifest import VideoTrack
+from dagster_project.video.plan import Chunk, Segment
+from resources.chunk_objects import publish_chunk, published_chunk
+from resources.clip_lease import ClipLease
+from resources.content import current_content, read_manifest, read_plan
+from resources.deployment import ScratchResource
+from resources.media_store import MediaStore
+from resources.progress import Advance, Progress
+from resources.records import ChunkObject, ClipSettings, SegmentRecord
+from resources.store_layout import ContentKeys, settings_key
+from resources.stylizer import StylizerResource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StyledSegment:
+    """A complete segment, and what it took to complete it."""
+
+    record: SegmentRecord
+    num_styled_frames: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ChunkPainter:
+    store: MediaStore
+    track: VideoTrack
+    transform: FrameTransform
+    folder: Path
+    advance: Advance
+
+    def paint(self, chunk: Chunk, source: ChunkObject, key: str) -> ChunkObject:
+        """Style one lossless chunk and publish the result under ``key``."""
+        from dagster_project.video.encode import encode_chunk
+        from dagster_project.video.lossless import read_chunk
+        from dagster_project.video.pixels import delivered_picture, rgb_pictures
+
+        encoded = self.folder / f"styled-{chunk.index:05d}.mkv"
+        with self.store.as_file(source.key, self.folder, sha256=source.sha256) as lossless:
+            styled = transform_pictures(rgb_pictures(read_chunk(lossless), self.track), self.transform)
+            encode_chunk(map(self._count, styled), encoded, delivered_picture(self.track))
+        published = publish_chunk(self.store, key, chunk, encoded)
+        encoded.unlink()
+        return published
+
+    def _count(self, picture: Picture) -> Picture:
+        self.advance(1)
+        return picture
+
+
+def find_styled_segment(
+    store: MediaStore, keys: ContentKeys, segment: Segment, settings: ClipSettings
+) -> SegmentRecord | None:
+    """The record of ``segment`` if it is complete in this look."""
+    record = SegmentRecord.find(store, keys.styled_segment(segment.index))
+    if record is None or record.settings != settings:
+        return None
+    targets = [keys.styled_chunk(settings.look, chunk.index) for chunk in segment.chunks]
+    return record if [chunk.key for chunk in record.chunks] == targets and all(map(store.stat, targets)) else None
+
+
+def style_segment(
+    store: MediaStore,
+    keys: ContentKeys,
+    segment: Segment,
+    settings: ClipSettings,
+    folder: Path,
+    *,
+    stylizer: StylizerResource,
+    progress: Progress,
+) -> StyledSegment:
+    """Style the chunks of ``segment`` that are not published yet, one by one, and record the segment.
+
+    Raises:
+        ObjectMissingError: the segment has not been split.
+        IntegrityError: a stored chunk is damaged.
+        StyleError: the style cannot be used on this machine.
+    """
+    started = time.monotonic()
+    targets = {chunk.index: keys.styled_chunk(settings.look, chunk.index) for chunk in segment.chunks}
+    before = SegmentRecord.find(store, keys.styled_segment(segment.index))
+    objects = {
+        chunk.index: published_chunk(store, targets[chunk.index], chunk, record=before) for chunk in segment.chunks
+    }
+    missing = [chunk for chunk in segment.chunks if objects[chunk.index] is None]
+    num_frames = sum(chunk.num_frames for chunk in missing)
+    if missing:
+        sources = {
+            source.index: source for source in SegmentRecord.read(store, keys.frames_segment(segment.index)).chunks
+        }
+        track = read_manifest(store, keys).video
+        transform = stylizer.transform(store, settings, width=track.width, height=track.height, scratch=folder)
+        with progress.track("style", total=num_frames) as advance:
+            painter = _ChunkPainter(store=store, track=track, transform=transform, folder=folder, advance=advance)
+            for chunk in missing:
+                objects[chunk.index] = painter.paint(chunk, sources[chunk.index], targets[chunk.index])
+    record = _record(segment, objects, settings)
+    record.write(store, keys.styled_segment(segment.index))
+    return StyledSegment(record=record, num_styled_frames=num_frames, seconds=time.monotonic() - started)
+
+
+def _record(segment: Segment, objects: dict[int, ChunkObject | None], settings: ClipSettings) -> SegmentRecord:
+    chunks = tuple(stored for chunk in segment.chunks if (stored := objects[chunk.index]) is not None)
+    return SegmentRecord(
+        segment=segment.index, start=segment.start, stop=segment.stop, chunks=chunks, settings=settings
+    )
+
+
+@dg.asset(
+    partitions_def=grid,
+    backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
+    deps=[
+        frames,
+        dg.AssetDep(source_video, partition_mapping=grid_by_clip),
+        dg.AssetDep(clip_settings, partition_mapping=grid_by_clip),
+    ],
+    # A newly trained style makes every clip's settings look outdated; that is no reason to hold back their frames.
+    automation_condition=when_inputs_are_fresh(ignore=dg.AssetSelection.assets(clip_settings)),
+    group_name="styling",
+    kinds={"pytorch"},
+    owners=["team:video-operations"],
+    code_version=f"{code_versions.STYLE}.{code_versions.ENCODE}",
+    retry_policy=TRANSIENT_RETRIES,
+)
+def styled_frames(
+    context: dg.AssetExecutionContext,
+    store: dg.ResourceParam[MediaStore],
+    lease: dg.ResourceParam[ClipLease],
+    progress: dg.ResourceParam[Progress],
+    stylizer: StylizerResource,
+    scratch: ScratchResource,
+) -> dg.MaterializeResult:
+    """The frames of one segment, repainted and encoded as they will be delivered. One partition is one GPU job."""
+    clip, index = parse_cell(context.partition_key)
+    with failures_explained(), lease.shared(clip), scratch.folder() as folder:
+        keys = current_content(store, clip)
+        plan = read_plan(store, keys)
+        if index >= len(plan.segments):
+            return dg.MaterializeResult(metadata={"frames": 0})
+        settings = ClipSettings.read(store, settings_key(clip))
+        styled = style_segment(
+            store, keys, plan.segments[index], settings, folder, stylizer=stylizer, progress=progress
+        )
+    return dg.MaterializeResult(data_version=dg.DataVersion(styled.record.digest), metadata=_describe(styled, settings))
+
+
+def _describe(styled: StyledSegment, settings: ClipSettings) -> dict[str, Any]:
+    record = styled.record
+    return {
+        "frames": record.num_frames,
+        "first_frame": record.start,
+        "styled_frames": styled.num_styled_frames,
+        "reused_frames": record.num_frames - styled.num_styled_frames,
+        "seconds": round(styled.seconds, 3),
+        "frames_per_second": round(styled.num_styled_frames / styled.seconds, 2),
+        "chunks": len(record.chunks),
+        "size_bytes": record.size_bytes,
+        "style": settings.style,
+        "engine": f"{settings.device} {settings.precision}",
+        "digest": record.digest,
+    }
