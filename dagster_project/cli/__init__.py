@@ -1,0 +1,1 @@
+"""The ``stylize`` command: the asset graph on one machine, in one process, on a local folder."""

@@ -1,0 +1,37 @@
+"""``stylize demo``: a short clip made from photographs, restyled, and shown side by side."""
+
+from pathlib import Path
+
+from dagster_project.cli.demo_clip import make_demo_clip
+from dagster_project.cli.video_command import restyle_file
+from dagster_project.settings import Settings
+
+FRAMES_PER_SEGMENT = 48
+
+
+def run_demo(settings: Settings) -> list[str]:
+    """Make, restyle and compare the demo clip; returns the lines to print.
+
+    Raises:
+        StylizeError: with the one line that the user needs.
+    """
+    from dagster_project.video.preview import render_side_by_side
+
+    source = settings.home / "demo" / "demo.mp4"
+    source.parent.mkdir(parents=True, exist_ok=True)
+    if not source.exists():
+        make_demo_clip(source)
+    report = restyle_file(source, settings=settings, style=None, output=None, frames_per_segment=FRAMES_PER_SEGMENT)
+    preview = source.with_name("demo-side-by-side.mp4")
+    render_side_by_side(source, Path(report.output), preview)
+    *summary, result, receipt = report.lines()
+    return [*summary, "", *_what_next(), "", result, f"preview: {preview}", receipt]
+
+
+def _what_next() -> list[str]:
+    return [
+        "Next, try one of these:",
+        "  .venv/bin/stylize styles                        which styles there are",
+        "  .venv/bin/stylize video YOUR.mp4 --style NAME   restyle a video of your own",
+        "  make ui                                         browse every step in the Dagster UI",
+    ]

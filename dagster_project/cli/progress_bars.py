@@ -1,0 +1,75 @@
+"""Progress on a terminal: one bar per stage, with frames per second and time left."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from resources.progress import Advance
+
+
+class ProgressBars:
+    """A bar per stage, on standard error; nothing is drawn where that is not a terminal."""
+
+    def __init__(self, console: Console) -> None:
+        """Draw on ``console``."""
+        self._bars = Progress(
+            SpinnerColumn(finished_text="✓"),
+            TextColumn("{task.description:<8}"),
+            BarColumn(bar_width=24),
+            _FramesColumn(),
+            _RateColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Draw the bars for as long as the context lasts."""
+        with self._bars:
+            yield
+
+    def expect(self, stage: str, total: int | None) -> None:
+        """Announce a stage of ``total`` frames, in however many pieces it comes."""
+        self._tasks[stage] = self._bars.add_task(stage, total=total)
+
+    def finish(self, stage: str) -> None:
+        """Show a stage as complete, whatever was reused."""
+        task = self._bars.tasks[self._tasks[stage]]
+        total = task.completed if task.total is None else task.total
+        self._bars.update(task.id, total=max(total, 1), completed=max(total, 1))
+
+    @contextmanager
+    def track(self, stage: str, *, total: int | None = None) -> Iterator[Advance]:
+        """See :class:`resources.progress.Progress`; advances the stage's bar."""
+        if stage not in self._tasks:
+            self.expect(stage, total)
+        task = self._tasks[stage]
+        yield lambda num_frames: self._bars.advance(task, num_frames)
+
+
+class _FramesColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        total = "?" if task.total is None else f"{task.total:.0f}"
+        return Text(f"{task.completed:.0f}/{total} frames".rjust(16))
+
+
+class _RateColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if not speed else f"{speed:.1f} fps".rjust(10))

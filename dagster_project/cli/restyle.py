@@ -1,0 +1,177 @@
+"""Take one video file through the asset graph, doing only what is not done yet."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote
+
+import dagster as dg
+
+from assets.clip_settings import ClipSettingsConfig, resolve_settings
+from assets.final_video import find_current_delivery
+from assets.source_video import find_current_source
+from assets.styled_frames import find_styled_segment
+from dagster_project.cli.progress_bars import ProgressBars
+from dagster_project.cli.runs import LocalRuns
+from dagster_project.errors import StoreError, StylizeError
+from dagster_project.partitions import cell_key, clip_key, clips
+from dagster_project.video.plan import SegmentPlan
+from resources.content import current_content, read_plan
+from resources.folder_store import FolderStore
+from resources.records import ClipSettings, Delivery, Registration, digest_of_file
+from resources.store_layout import ContentKeys, landing_key, registration_key, settings_key
+from resources.stylizer import StylizerResource
+
+
+@dataclass(slots=True, kw_only=True)
+class Outcome:
+    """What was done for a clip, in numbers."""
+
+    delivery: Delivery | None = None
+    num_styled_segments: int = 0
+    num_reused_segments: int = 0
+    stage_seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Count the time of a stage."""
+        started = time.monotonic()
+        yield
+        self.stage_seconds[stage] = round(time.monotonic() - started, 3)
+
+
+def upload_name(path: Path) -> str:
+    """The name under which a file is uploaded: its own, with what cannot stand in a store's key percent-encoded."""
+    name = path.name
+    return name if name.isprintable() else quote(name.encode("utf-8", "surrogateescape"), safe=" !#$&'()+,;=@[]{}~")
+
+
+def upload(store: FolderStore, path: Path) -> str:
+    """Put ``path`` into ``landing/`` unless the same content lies there already; returns the key."""
+    key = landing_key(upload_name(path))
+    present = store.stat(key)
+    if present is None or present.size_bytes != path.stat().st_size or store.digest(key) != digest_of_file(path):
+        store.put(key, path)
+    return key
+
+
+class ClipRestyler:
+    """The stages of one clip, in order. Each is skipped if its result is current and known to the instance."""
+
+    def __init__(
+        self,
+        runs: LocalRuns,
+        instance: dg.DagsterInstance,
+        store: FolderStore,
+        stylizer: StylizerResource,
+        bars: ProgressBars,
+    ) -> None:
+        """Work on ``store`` by runs on ``instance``."""
+        self._runs = runs
+        self._instance = instance
+        self._store = store
+        self._stylizer = stylizer
+        self._bars = bars
+
+    def restyle(
+        self, path: Path, config: ClipSettingsConfig, *, scratch: Path, frames_per_segment: int | None
+    ) -> Outcome:
+        """Deliver the video at ``path`` restyled.
+
+        Raises:
+            StylizeError: as the step that could not go on says.
+        """
+        clip = clip_key(upload_name(path))
+        outcome = Outcome()
+        with outcome.timed("read"):
+            self._register(clip, upload(self._store, path))
+            self._choose_look(clip, config, scratch)
+            keys, plan = self._read(clip, frames_per_segment)
+        with outcome.timed("split"):
+            self._split(clip, keys, plan)
+        with outcome.timed("style"):
+            self._style(clip, keys, plan, outcome)
+        with outcome.timed("deliver"):
+            outcome.delivery = self._deliver(clip)
+        return outcome
+
+    def _register(self, clip: str, key: str) -> None:
+        Registration(landing_key=key).write(self._store, registration_key(clip))
+        self._instance.add_dynamic_partitions(str(clips.name), [clip])
+
+    def _choose_look(self, clip: str, config: ClipSettingsConfig, scratch: Path) -> None:
+        wished = resolve_settings(self._store, self._stylizer, clip, config, scratch)
+        present = ClipSettings.find(self._store, settings_key(clip))
+        if wished.style not in self._materialized("style_model"):
+            self._instance.add_dynamic_partitions("styles", [wished.style])
+            self._runs.run("load_style_job", partition_key=wished.style)
+        if present != wished or clip not in self._materialized("clip_settings"):
+            self._runs.run(
+                "choose_look_job", partition_key=clip, config={"clip_settings": config.model_dump(exclude_none=True)}
+            )
+
+    def _read(self, clip: str, frames_per_segment: int | None) -> tuple[ContentKeys, SegmentPlan]:
+        self._bars.expect("read", None)
+        if find_current_source(self._store, clip) is None or clip not in self._materialized("source_video"):
+            config = {"source_video": {"frames_per_segment": frames_per_segment}} if frames_per_segment else None
+            self._runs.run("read_clip_job", partition_key=clip, config=config)
+        keys = current_content(self._store, clip)
+        if self._store.stat(keys.tracks) is None or clip not in self._materialized("audio_track"):
+            self._runs.run("read_audio_job", partition_key=clip)
+        self._bars.finish("read")
+        return keys, read_plan(self._store, keys)
+
+    def _split(self, clip: str, keys: ContentKeys, plan: SegmentPlan) -> None:
+        self._bars.expect("split", plan.num_frames)
+        cells = {cell_key(clip, segment.index) for segment in plan.segments}
+        split = all(self._store.stat(keys.frames_segment(segment.index)) for segment in plan.segments)
+        if not split or not cells <= self._materialized("frames"):
+            self._runs.run(
+                "split_frames_job", partition_range=(cell_key(clip, 0), cell_key(clip, len(plan.segments) - 1))
+            )
+        self._bars.finish("split")
+
+    def _style(self, clip: str, keys: ContentKeys, plan: SegmentPlan, outcome: Outcome) -> None:
+        settings = ClipSettings.read(self._store, settings_key(clip))
+        done = self._materialized("styled_frames")
+        todo = [
+            segment
+            for segment in plan.segments
+            if cell_key(clip, segment.index) not in done
+            or find_styled_segment(self._store, keys, segment, settings) is None
+        ]
+        self._bars.expect("style", sum(segment.num_frames for segment in todo))
+        failures: list[StylizeError] = []
+        for segment in todo:
+            try:
+                result = self._runs.run("style_segment_job", partition_key=cell_key(clip, segment.index))
+            except StylizeError as error:
+                failures.append(error)  # the other segments do not depend on this one
+            else:
+                outcome.num_styled_segments += _num_styled_frames(result) > 0
+        if failures:
+            raise failures[0]
+        outcome.num_reused_segments = len(plan.segments) - outcome.num_styled_segments
+        self._bars.finish("style")
+
+    def _deliver(self, clip: str) -> Delivery:
+        self._bars.expect("deliver", None)
+        if find_current_delivery(self._store, clip) is None or clip not in self._materialized("final_video"):
+            self._runs.run("deliver_clip_job", partition_key=clip)
+        self._bars.finish("deliver")
+        delivery = find_current_delivery(self._store, clip)
+        if delivery is None:
+            raise StoreError(
+                f"the delivery of clip {clip!r} changed while it was being made; run the same command again"
+            )
+        return delivery
+
+    def _materialized(self, asset: str) -> set[str]:
+        return self._instance.get_materialized_partitions(dg.AssetKey(asset))
+
+
+def _num_styled_frames(result: dg.ExecuteInProcessResult) -> int:
+    (event,) = result.asset_materializations_for_node("styled_frames")
+    return int(str(event.metadata["styled_frames"].value))

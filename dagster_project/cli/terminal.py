@@ -1,0 +1,54 @@
+"""What the command line says: messages on standard error, results on standard output, exit codes."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from dagster_project.errors import StepFailedError, StylizeError
+
+EXIT_FAILURE = 1
+EXIT_USER_ERROR = 2
+EXIT_INTERRUPTED = 130
+
+
+def open_console(*, quiet: bool) -> Console:
+    """A console on standard error.
+
+    It writes to a duplicate of the descriptor, so that it stays on the terminal whatever is done to ``sys.stderr``.
+    """
+    return Console(file=os.fdopen(os.dup(sys.stderr.fileno()), "w"), quiet=quiet, highlight=False)
+
+
+def say(line: str) -> None:
+    """Print one line of a result, unwrapped and unstyled."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def complain(message: str) -> None:
+    """Print one line on standard error."""
+    one_line = " ".join(message.split())
+    sys.stderr.write(f"stylize: {one_line}\n")
+
+
+@contextmanager
+def exit_codes(*, resume_hint: str) -> Iterator[None]:
+    """Turn errors into one line on standard error and an exit code.
+
+    Args:
+        resume_hint: what to say after an interrupt.
+    """
+    try:
+        yield
+    except StepFailedError as error:
+        complain(str(error))
+        raise SystemExit(EXIT_FAILURE) from None
+    except StylizeError as error:
+        complain(str(error))
+        raise SystemExit(EXIT_USER_ERROR) from None
+    except KeyboardInterrupt:
+        complain(f"interrupted; {resume_hint}")
+        raise SystemExit(EXIT_INTERRUPTED) from None

@@ -1,0 +1,147 @@
+"""``stylize video``: check what the user gave, run the graph, report."""
+
+import signal
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NoReturn
+
+from assets.clip_settings import ClipSettingsConfig
+from dagster_project.cli.home import clean_up_after_killed_processes, open_instance, prepare_home
+from dagster_project.cli.output_file import check_output, write_output
+from dagster_project.cli.progress_bars import ProgressBars
+from dagster_project.cli.restyle import ClipRestyler, Outcome, upload_name
+from dagster_project.cli.runs import LocalRuns
+from dagster_project.cli.terminal import open_console
+from dagster_project.definitions import build_defs, build_resources
+from dagster_project.errors import ProbeError, StyleError
+from dagster_project.partitions import clip_key
+from dagster_project.settings import Settings
+from resources.clip_lease import ClipLease
+from resources.folder_store import FolderStore
+from resources.receipt import Receipt
+from resources.stylizer import CHECKPOINT_SUFFIXES, StylizerResource, upload_checkpoint, uploaded_styles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoReport:
+    """What ``stylize video`` tells its user."""
+
+    clip: str
+    output: str
+    receipt_path: str
+    receipt: Receipt
+    outcome: Outcome
+
+    def to_dict(self) -> dict[str, Any]:
+        """The machine-readable form."""
+        return {
+            "clip": self.clip,
+            "output": self.output,
+            "receipt": self.receipt_path,
+            "style": self.receipt.settings["style"],
+            "frames": self.receipt.counts["frames"],
+            "duration_seconds": float(Fraction(self.receipt.delivered["duration_seconds"])),
+            "segments": {"styled": self.outcome.num_styled_segments, "reused": self.outcome.num_reused_segments},
+            "seconds": self.outcome.stage_seconds,
+            "notes": list(self.receipt.notes),
+        }
+
+    def lines(self) -> list[str]:
+        """The summary for people."""
+        counts, delivered = self.receipt.counts, self.receipt.delivered
+        seconds = float(Fraction(delivered["duration_seconds"]))
+        outcome = self.outcome
+        stages = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in outcome.stage_seconds.items())
+        lines = [
+            f"{counts['frames']} frames, {seconds:.2f} s, {delivered['width']}x{delivered['height']},"
+            f" style {self.receipt.settings['style']}",
+            f"{outcome.num_styled_segments} segments styled, {outcome.num_reused_segments} reused ({stages})",
+        ]
+        lines += [f"note: {note}" for note in self.receipt.notes]
+        return [*lines, f"result: {self.output}", f"receipt: {self.receipt_path}"]
+
+
+def restyle_file(
+    source: Path, *, settings: Settings, style: str | None, output: Path | None, frames_per_segment: int | None
+) -> VideoReport:
+    """Restyle the video file ``source`` on the local home and describe what came out.
+
+    Raises:
+        StylizeError: with the one line that the user needs.
+    """
+    _check_readable(source)
+    media_container = check_output(output, source) if output else "unchanged"
+    console = open_console(quiet=False)
+    store = prepare_home(settings)
+    stylizer: StylizerResource = build_resources(settings)["stylizer"]
+    config = ClipSettingsConfig(style=_resolve_style(store, stylizer, style), media_container=media_container)
+    clip = clip_key(upload_name(source))
+    lease, bars = ClipLease(settings.leases_dir), ProgressBars(console)
+    definitions = build_defs(settings, {"lease": lease, "progress": bars})
+    with (
+        open_instance(settings) as instance,
+        _interrupted_by_sigterm(),
+        lease.alone(clip, on_wait=lambda: console.print(f"waiting: another process works on clip {clip}")),
+        build_resources(settings)["scratch"].folder() as scratch,
+        bars.shown(),
+    ):
+        clean_up_after_killed_processes(settings, instance, store)
+        restyler = ClipRestyler(LocalRuns(definitions, instance), instance, store, stylizer, bars)
+        outcome = restyler.restyle(source, config, scratch=scratch, frames_per_segment=frames_per_segment)
+    return _report(store, clip, outcome, output)
+
+
+def _report(store: FolderStore, clip: str, outcome: Outcome, output: Path | None) -> VideoReport:
+    delivery = outcome.delivery
+    if delivery is None:
+        raise StyleError(f"clip {clip!r} was not delivered")
+    if output is not None:
+        write_output(store, delivery.video_key, delivery.video_sha256, output)
+    return VideoReport(
+        clip=clip,
+        output=str(output or store.location(delivery.video_key)),
+        receipt_path=store.location(delivery.receipt_key),
+        receipt=Receipt.read(store, delivery.receipt_key),
+        outcome=outcome,
+    )
+
+
+def _check_readable(source: Path) -> None:
+    try:
+        if source.is_file():
+            source.open("rb").close()
+            return
+    except OSError as error:
+        raise ProbeError(f"cannot read {str(source)!r}: {error.strerror}") from error
+    what = "is a folder" if source.is_dir() else "there is no such file" if not source.exists() else "is not a file"
+    raise ProbeError(f"cannot read {str(source)!r}: {what}; expected a video file")
+
+
+def _resolve_style(store: FolderStore, stylizer: StylizerResource, style: str | None) -> str | None:
+    """The name of the wished style; a checkpoint file is put into the store and named after itself."""
+    if style is None:
+        return None
+    if style.endswith(CHECKPOINT_SUFFIXES):
+        return upload_checkpoint(store, Path(style).expanduser())
+    known = sorted({*stylizer.shipped(), *uploaded_styles(store)})
+    if style not in known:
+        raise StyleError(f"unknown style {style!r}: expected one of {', '.join(known)}, or a checkpoint file")
+    return style
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Treat a request to terminate like Ctrl-C, so that the run is recorded as canceled."""
+
+    def interrupt(_signal: int, _frame: types.FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
