@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 import av
 import numpy as np
+import numpy.typing as npt
 from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
@@ -212,6 +213,11 @@ def _one_color(frame: av.VideoFrame) -> bool:
         if np.ptp(rows) > FLAT_LEVELS:
             return False
     return True
+
+
+def is_single_color(picture: npt.NDArray[np.uint8]) -> bool:
+    """Whether an RGB picture ``(H, W, 3)`` is of one colour, give or take what an encoder leaves."""
+    return bool((np.ptp(picture, axis=(0, 1)) <= FLAT_LEVELS).all())
 
 
 def _num_decoded(container: InputContainer) -> int:

@@ -1,5 +1,6 @@
 """Chunks that can be joined: same bytes on repeat, same headers whatever they hold, tags as promised."""
 
+import hashlib
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -35,10 +36,16 @@ def extradata(path: Path) -> bytes:
         return container.streams.video[0].codec_context.extradata or b""
 
 
-def test_the_same_frames_give_the_same_bytes(tmp_path):
-    paths = [tmp_path / name for name in ("a.mkv", "another name.mkv")]
-    assert [encode_chunk(moving(24), path, PICTURE) for path in paths] == [24, 24]
-    assert paths[0].read_bytes() == paths[1].read_bytes()
+def test_the_same_frames_give_the_same_bytes_every_single_time(tmp_path):
+    """With x264's mbtree about 1 in 100 of these differs on a CPU with AVX-512."""
+    noise = np.random.default_rng(0).integers(0, 255, (80, 112, 3), dtype=np.uint8)
+    frames = [np.clip(noise[i % 8 :, i % 9 :][:64, :96].astype(int) + i, 0, 255).astype(np.uint8) for i in range(16)]
+    digests = set()
+    for attempt in range(400):
+        path = tmp_path / f"under any name {attempt % 2}.mkv"
+        encode_chunk(iter(frames), path, delivered_picture(replace(TRACK, width=96, height=64)))
+        digests.add(hashlib.sha256(path.read_bytes()).hexdigest())
+    assert len(digests) == 1
 
 
 def test_headers_do_not_depend_on_what_a_chunk_holds(tmp_path):
