@@ -1,0 +1,1 @@
+"""Networks, losses, training and inference of style transfer; knows nothing of Dagster."""

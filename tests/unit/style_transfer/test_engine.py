@@ -1,0 +1,190 @@
+"""The engine: bytes in, bytes out, the same for every batch composition."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from dagster_project.errors import StyleError
+from dagster_project.frame_transform import FrameTransform
+from dagster_project.style_transfer import engine
+from dagster_project.style_transfer.checkpoint import save_checkpoint
+from dagster_project.style_transfer.engine import EngineChoice, StyleTransform, choose_engine
+from dagster_project.style_transfer.network import DEFAULT_SIZE, NetworkSize, TransformerNet, repaint
+
+SMALL = NetworkSize(widths=(4, 6, 8), blocks=1)
+FP32 = EngineChoice(device="cpu", precision="fp32", batch_size=4)
+BF16 = EngineChoice(device="cpu", precision="bf16", batch_size=4)
+
+
+def paints_colours(size: NetworkSize = SMALL, seed: int = 3) -> TransformerNet:
+    """A random network whose output spreads over 0..255 and beyond on both sides."""
+    torch.manual_seed(seed)
+    network = TransformerNet(size).eval()
+    with torch.no_grad():
+        network.get_parameter("deconv3.conv2d.weight").mul_(200)
+        network.get_parameter("deconv3.conv2d.bias").fill_(127)
+    return network
+
+
+def transform(choice: EngineChoice = FP32, size: NetworkSize = SMALL) -> StyleTransform:
+    return StyleTransform(paints_colours(size), weights_digest="0" * 64, choice=choice)
+
+
+def frames_of(count: int, height: int = 30, width: int = 45) -> np.ndarray:
+    return np.random.default_rng(4).integers(0, 256, (count, height, width, 3), dtype=np.uint8)
+
+
+def test_a_frame_comes_out_as_the_network_paints_it_rounded_and_clipped() -> None:
+    frames = frames_of(2)
+    pictures = torch.from_numpy(frames).permute(0, 3, 1, 2).float()
+    with torch.no_grad():
+        wanted = repaint(paints_colours(), pictures).permute(0, 2, 3, 1).numpy()
+    assert wanted.min() < 0
+    assert wanted.max() > 255
+    repainted = transform()(frames)
+    assert repainted.dtype == np.uint8
+    assert np.abs(repainted - wanted.clip(0, 255)).max() <= 0.51
+
+
+def test_the_transform_is_what_the_graph_expects() -> None:
+    fits: FrameTransform = transform()
+    assert (fits.batch_size, fits.device) == (4, "cpu")
+    assert len(fits.digest) == 64
+
+
+@pytest.mark.parametrize("choice", [FP32, BF16], ids=["fp32", "bf16"])
+def test_every_batch_composition_gives_the_same_bits(choice: EngineChoice) -> None:
+    frames = frames_of(7, 61, 97)
+    apply = transform(choice, DEFAULT_SIZE)
+    together = apply(frames)
+    alone = np.concatenate([apply(frame[None]) for frame in frames])
+    uneven = np.concatenate([apply(frames[:5]), apply(frames[5:])])
+    backwards = apply(frames[::-1])[::-1]
+    for other in (alone, uneven, backwards):
+        assert np.array_equal(together, other)
+
+
+def test_sixteen_bit_arithmetic_looks_the_same() -> None:
+    frames = frames_of(1, 64, 64)
+    exact, fast = transform(FP32)(frames).astype(float), transform(BF16)(frames).astype(float)
+    assert np.abs(exact - fast).mean() < 3
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 16), (2, 3), (5, 7), (8, 8), (16, 1), (15, 17), (33, 34)])
+def test_tiny_and_odd_frames_keep_their_size(height: int, width: int) -> None:
+    frames = frames_of(2, height, width)
+    assert transform()(frames).shape == frames.shape
+    assert transform(BF16)(frames).shape == frames.shape
+
+
+def test_no_frames_give_no_frames() -> None:
+    assert transform()(frames_of(0)).shape == (0, 30, 45, 3)
+
+
+def test_frames_that_may_not_be_written_and_views_are_taken() -> None:
+    frames = frames_of(2)
+    mirrored = frames[:, :, ::-1]
+    frames.setflags(write=False)
+    assert np.array_equal(transform()(mirrored), transform()(np.ascontiguousarray(mirrored)))
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        np.zeros((4, 4, 3), np.uint8),
+        np.zeros((1, 4, 4, 4), np.uint8),
+        np.zeros((1, 4, 4, 3)),
+        np.zeros((1, 0, 4, 3), np.uint8),
+    ],
+)
+def test_other_arrays_are_refused_by_shape_and_type(frames: np.ndarray) -> None:
+    with pytest.raises(StyleError, match="must be uint8"):
+        transform()(frames)
+
+
+def test_the_digest_changes_with_weights_precision_and_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    def digest(weights: str = "a" * 64, choice: EngineChoice = FP32) -> str:
+        return StyleTransform(paints_colours(), weights_digest=weights, choice=choice).digest
+
+    original = digest()
+    assert digest() == original
+    more_frames = EngineChoice(device="cpu", precision="fp32", batch_size=9)
+    assert digest(choice=more_frames) == original
+    changed = {digest(weights="b" * 64), digest(choice=BF16)}
+    monkeypatch.setattr(engine, "STYLE_CODE_VERSION", "next")
+    assert len(changed | {digest(), original}) == 4
+
+
+def test_a_checkpoint_becomes_a_transform(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(paints_colours(), path)
+    frames = frames_of(1)
+    assert np.array_equal(StyleTransform.from_checkpoint(path, FP32)(frames), transform()(frames))
+
+
+def test_the_choice_survives_json() -> None:
+    choice = EngineChoice(device="cpu", precision="bf16", batch_size=3, num_threads=2)
+    assert EngineChoice.from_dict(json.loads(json.dumps(choice.to_dict()))) == choice
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"device": "tpu", "precision": "fp32", "batch_size": 1},
+        {"device": "cpu", "precision": "int8", "batch_size": 1},
+        {"device": "cpu", "precision": "fp16", "batch_size": 1},
+        {"device": "cpu", "precision": "fp32", "batch_size": 0},
+        {"device": "cpu", "precision": "fp32", "batch_size": 1, "num_threads": 0},
+        {"device": "cpu", "precision": "fp32"},
+        {"device": "cpu", "precision": "fp32", "batch_size": 1, "speed": "high"},
+    ],
+)
+def test_choices_that_make_no_sense_are_refused(document: dict[str, Any]) -> None:
+    with pytest.raises(StyleError):
+        EngineChoice.from_dict(document)
+
+
+@pytest.mark.parametrize(("fast", "precision"), [(True, "bf16"), (False, "fp32")])
+def test_the_cpu_computes_in_16_bits_only_where_that_is_fast(
+    monkeypatch: pytest.MonkeyPatch, fast: bool, precision: str
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": fast})
+    assert choose_engine(device="cpu", width=640, height=360).precision == precision
+    assert choose_engine(device="cpu", precision="fp32", width=640, height=360).precision == "fp32"
+
+
+@pytest.mark.parametrize(("width", "height", "size"), [(1, 1, 32), (640, 360, 9), (1920, 1080, 1), (3840, 2160, 1)])
+def test_batches_shrink_as_frames_grow(width: int, height: int, size: int) -> None:
+    assert choose_engine(device="cpu", width=width, height=height).batch_size == size
+
+
+@pytest.mark.parametrize("wrong", [{"device": "tpu"}, {"precision": "int8"}])
+def test_unknown_devices_and_precisions_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(StyleError, match="expected 'cpu' or 'cuda' with 'fp32' or 'bf16' or 'fp16'"):
+        choose_engine(width=8, height=8, **wrong)
+
+
+@pytest.mark.parametrize(("build", "advice"), [(None, "install a CUDA build"), ("12.8", "nvidia-smi")])
+def test_demanding_a_missing_gpu_says_what_to_check(
+    monkeypatch: pytest.MonkeyPatch, build: str | None, advice: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.version, "cuda", build)
+    with pytest.raises(StyleError, match=advice):
+        choose_engine(device="cuda", width=8, height=8)
+    with pytest.raises(StyleError, match=advice):
+        transform(EngineChoice(device="cuda", precision="bf16", batch_size=1))
+    assert choose_engine(width=8, height=8).device == "cpu"
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and torch sees none")
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_a_gpu_paints_what_the_cpu_paints(precision: str) -> None:
+    choice = choose_engine(device="cuda", precision=precision, width=640, height=360)
+    frames = frames_of(3, 64, 96)
+    on_gpu, on_cpu = transform(choice)(frames).astype(float), transform(FP32)(frames).astype(float)
+    assert np.abs(on_gpu - on_cpu).mean() < 3

@@ -1,0 +1,101 @@
+"""The shipped styles: cards are complete, weights load and paint."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+from dagster_project.errors import StyleError
+from dagster_project.style_transfer.engine import EngineChoice, StyleTransform
+from dagster_project.style_transfer.library import CARD_FIELDS, MODEL_FILE, StyleCard, list_styles
+
+STYLES = Path(__file__).parents[3] / "styles"
+SHIPPED = sorted(path.parent.name for path in STYLES.glob("*/card.json"))
+MEGABYTE = 2**20
+
+
+def document() -> dict[str, Any]:
+    texts = {name: f"some {name}" for name, kind in CARD_FIELDS.items() if kind is str}
+    return {**texts, "network": {"widths": [4, 6, 8], "blocks": 1}, "recipe": {"iterations": 1}, "metrics": {"a": 0.5}}
+
+
+def place(styles: Path, name: str, card: object) -> Path:
+    folder = styles / name
+    folder.mkdir(parents=True)
+    (folder / MODEL_FILE).write_bytes(b"weights")
+    (folder / "card.json").write_text(card if isinstance(card, str) else json.dumps(card), encoding="utf-8")
+    return folder
+
+
+def test_styles_are_listed_by_name_and_other_folders_are_passed_over(tmp_path: Path) -> None:
+    for name in ("wave", "aurora", "scream-2"):
+        place(tmp_path, name, document())
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "README.md").write_text("text")
+    place(tmp_path, ".aurora.new", document())
+    cards = list_styles(tmp_path)
+    assert [card.name for card in cards] == ["aurora", "scream-2", "wave"]
+    assert cards[0].model_path == tmp_path / "aurora" / "model.safetensors"
+    assert cards[0].to_document() == document()
+
+
+@pytest.mark.parametrize("field", list(CARD_FIELDS))
+def test_a_card_without_a_field_or_with_a_wrong_one_is_refused_by_name(tmp_path: Path, field: str) -> None:
+    without = document()
+    del without[field]
+    for wrong in (without, document() | {field: 7}):
+        folder = place(tmp_path, f"style{len(list(tmp_path.iterdir()))}", wrong)
+        with pytest.raises(StyleError, match=rf"card\.json: '{field}' must be a (str|dict)"):
+            StyleCard.read(folder)
+
+
+@pytest.mark.parametrize(
+    ("card", "complaint"),
+    [
+        ("{", "not JSON"),
+        ("[]", "expected an object"),
+        (document() | {"colour": "blue"}, "unknown field 'colour'"),
+        (document() | {"metrics": {"a": "good"}}, "metrics"),
+    ],
+)
+def test_cards_that_are_no_cards_are_refused(tmp_path: Path, card: object, complaint: str) -> None:
+    with pytest.raises(StyleError, match=complaint):
+        StyleCard.read(place(tmp_path, "style", card))
+
+
+def test_a_missing_folder_missing_weights_and_a_bad_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(StyleError, match="no such folder"):
+        list_styles(tmp_path / "nowhere")
+    with pytest.raises(StyleError, match="must be like 'starry-night'"):
+        StyleCard.read(place(tmp_path, "Bad Name", document()))
+    folder = place(tmp_path, "bare", document())
+    (folder / MODEL_FILE).unlink()
+    with pytest.raises(StyleError, match=r"no model\.safetensors"):
+        StyleCard.read(folder)
+
+
+def test_styles_are_shipped_and_stay_small() -> None:
+    assert "starry-night" in SHIPPED
+    assert [card.name for card in list_styles(STYLES)] == SHIPPED
+    assert sum(path.stat().st_size for path in STYLES.rglob("*") if path.is_file()) < 10 * MEGABYTE
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_shipped_style_loads_and_visibly_repaints_a_photograph(name: str) -> None:
+    card = StyleCard.read(STYLES / name)
+    choice = EngineChoice(device="cpu", precision="fp32", batch_size=1)
+    transform = StyleTransform.from_checkpoint(card.model_path, choice)
+    photograph = np.ascontiguousarray(skimage.data.coffee()[::2, ::2])
+    repainted = transform(photograph[None])[0]
+    assert np.abs(repainted.astype(int) - photograph).mean() > 20
+    assert repainted.std() > 20, "the picture is still there"
+    assert card.network["widths"] == [16, 32, 64]
+    assert card.metrics["style_loss_ratio"] < 0.2
+    assert card.metrics["warping_error"] < 5e-3
+    with Image.open(card.sample_path) as sample:
+        assert sample.format == "JPEG"
+        assert sample.width > 2 * sample.height  # two landscape pictures side by side
