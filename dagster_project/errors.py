@@ -1,8 +1,8 @@
 """The errors that pure code raises.
 
-Every message is one line that names the value, what was expected and what to do about it: it is shown to operators as it
-stands, without a stack trace. All of these are permanent (trying again with the same input fails again) unless the class
-says otherwise; ``assets`` turn permanent ones into failures that Dagster does not retry.
+Every message is one line that names the value, what was expected and what to do about it: it is shown to operators as
+it stands, without a stack trace. All of these are permanent (trying again with the same input fails again) unless the
+class says otherwise; ``assets`` turn permanent ones into failures that Dagster does not retry.
 """
 
 

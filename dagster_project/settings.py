@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal, Self, get_args, get_type_hints
+from typing import Any, Literal, Self, get_args, get_type_hints
 
 from dagster_project.errors import SettingsError
 
@@ -87,7 +87,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     return Settings(**values).at(None)
 
 
-def _parse(variable: str, text: str, kind: type) -> Path | int | str:
+def _parse(variable: str, text: str, kind: Any) -> Any:
     if kind is Path:
         return Path(text)
     if kind is int:

@@ -1,8 +1,8 @@
 """One lease per clip: keeps the command line and automation off each other's clip on one machine.
 
-A lease is a lock on a file, so it ends with its holder, however the holder ends. Runs that automation or the UI launched
-share the lease of a clip (its segments may be styled side by side); the command line holds it alone for as long as it
-works on the clip, and then the others find everything done and reuse it.
+A lease is a lock on a file, so it ends with its holder, however the holder ends. Runs that automation or the UI
+launched share the lease of a clip (its segments may be styled side by side); the command line holds it alone for as
+long as it works on the clip, and then the others find everything done and reuse it.
 """
 
 import fcntl

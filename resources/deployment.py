@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import dagster as dg
-from dagster._config.pythonic_config import ConfigurableResourceFactory  # the documented base of such resources
 import psutil
+from dagster._config.pythonic_config import ConfigurableResourceFactory  # the documented base of such resources
 from pydantic import Field
 
 from dagster_project.video.limits import DecodeLimits

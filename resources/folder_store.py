@@ -160,4 +160,3 @@ def _blocks(source: Path | bytes) -> Iterator[bytes]:
 
 def _etag(status: os.stat_result) -> str:
     return f"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}"
-

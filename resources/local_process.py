@@ -1,7 +1,7 @@
 """Which process executes a run, and what becomes of runs whose process is gone.
 
-Dagster's own run launcher on one machine has no health check: a run whose process was killed stays STARTED for ever, and
-an automation condition that waits for "not in progress" never fires again. So every run carries the identity of its
+Dagster's own run launcher on one machine has no health check: a run whose process was killed stays STARTED for ever,
+and an automation condition that waits for "not in progress" never fires again. So every run carries the identity of its
 process as tags, and whoever starts on the same machine reports the dead ones as failed.
 """
 
@@ -29,7 +29,7 @@ def process_tags() -> dict[str, str]:
 
 
 def process_is_alive(process_id: int, start_seconds: float) -> bool:
-    """Whether the process with this id and start time (Unix time) still runs; another one with its id does not count."""
+    """Whether the process with this id and start time (Unix time) still runs; another with its id does not count."""
     try:
         process = psutil.Process(process_id)
         same_process = abs(process.create_time() - start_seconds) < START_TOLERANCE_SECONDS

@@ -58,7 +58,9 @@ class MediaStore(abc.ABC):
         """Every committed object whose key begins with ``prefix``, in key order."""
 
     @abc.abstractmethod
-    def put(self, key: str, source: Path | bytes, *, if_absent: bool = False, if_match: str | None = None) -> StoredObject:
+    def put(
+        self, key: str, source: Path | bytes, *, if_absent: bool = False, if_match: str | None = None
+    ) -> StoredObject:
         """Write an object and commit it in one step.
 
         Args:

@@ -1,7 +1,7 @@
 """The small JSON documents that steps leave in the store for the steps after them.
 
-A record is written when what it describes is complete, so its presence means "done"; it names the digest of every object
-it stands for.
+A record is written when what it describes is complete, so its presence means "done"; it names the digest of every
+object it stands for.
 """
 
 import dataclasses

@@ -1,6 +1,7 @@
 """What styles there are, and the transform that paints frames in one of them.
 
-Everything torch lives behind functions that import it when called, so that the code server starts fast and without CUDA.
+Everything torch lives behind functions that import it when called, so that the code server starts fast and without
+CUDA.
 """
 
 from pathlib import Path
@@ -44,9 +45,7 @@ class StylizerResource(dg.ConfigurableResource):
         """The transform that ``settings`` name, for frames of ``width`` x ``height`` pixels."""
         from dagster_project.style_transfer.engine import StyleTransform, choose_engine
 
-        choice = choose_engine(
-            device=settings.device, precision=settings.precision, width=width, height=height
-        )
+        choice = choose_engine(device=settings.device, precision=settings.precision, width=width, height=height)
         with store.as_file(settings.model_key, scratch, sha256=settings.model_sha256) as checkpoint:
             return StyleTransform.from_checkpoint(checkpoint, choice)
 

@@ -94,7 +94,7 @@ def test_listing_shows_committed_objects_below_a_prefix_in_key_order(store: Fold
 
 
 def test_names_with_spaces_quotes_and_unicode_work(store: FolderStore) -> None:
-    for name in ("a b", "it's \"it\"", "-x", "日本語", "#?%+"):
+    for name in ("a b", 'it\'s "it"', "-x", "日本語", "#?%+"):
         store.put(f"landing/{name}.mp4", name.encode())
         assert store.read_bytes(f"landing/{name}.mp4") == name.encode()
 
@@ -111,7 +111,9 @@ def test_missing_objects_are_named(store: FolderStore) -> None:
         store.read_bytes("work/none")
 
 
-def test_a_full_device_is_reported_and_leaves_nothing_behind(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_device_is_reported_and_leaves_nothing_behind(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 

@@ -5,7 +5,14 @@ import time
 import dagster as dg
 import psutil
 
-from resources.local_process import HOST_TAG, PROCESS_ID_TAG, PROCESS_START_TAG, fail_dead_runs, process_is_alive, process_tags
+from resources.local_process import (
+    HOST_TAG,
+    PROCESS_ID_TAG,
+    PROCESS_START_TAG,
+    fail_dead_runs,
+    process_is_alive,
+    process_tags,
+)
 
 
 def _start_run(instance: dg.DagsterInstance, tags: dict[str, str]) -> str:
@@ -19,7 +26,13 @@ def _started(run_id: str) -> dg.EventLogEntry:
 
     event = DagsterEvent(event_type_value=DagsterEventType.RUN_START.value, job_name="nothing")
     return dg.EventLogEntry(
-        error_info=None, level=20, user_message="", run_id=run_id, timestamp=time.time(), job_name="nothing", dagster_event=event
+        error_info=None,
+        level=20,
+        user_message="",
+        run_id=run_id,
+        timestamp=time.time(),
+        job_name="nothing",
+        dagster_event=event,
     )
 
 

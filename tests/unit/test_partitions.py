@@ -8,7 +8,9 @@ def test_a_plain_mp4_name_is_its_own_key() -> None:
     assert clip_key("holiday-2024.mp4") == "holiday-2024"
 
 
-@pytest.mark.parametrize("name", ["Holiday.mp4", "a b.mp4", "demo.mov", "x|y,[z].mp4", "日本語.mp4", "a/b.mp4", "\udcff.mp4"])
+@pytest.mark.parametrize(
+    "name", ["Holiday.mp4", "a b.mp4", "demo.mov", "x|y,[z].mp4", "日本語.mp4", "a/b.mp4", "\udcff.mp4"]
+)
 def test_any_other_name_becomes_a_safe_slug_with_a_hash(name: str) -> None:
     key = clip_key(name)
     assert set(key) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")

@@ -15,7 +15,9 @@ def test_variables_are_read_with_their_types() -> None:
     assert (settings.home, settings.device, settings.max_frames) == (Path("/data/h"), "cuda", 10)
 
 
-@pytest.mark.parametrize(("name", "value"), [("STYLIZE_DEVICE", "gpu"), ("STYLIZE_MAX_PIXELS", "0"), ("STYLIZE_MAX_FRAMES", "x")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("STYLIZE_DEVICE", "gpu"), ("STYLIZE_MAX_PIXELS", "0"), ("STYLIZE_MAX_FRAMES", "x")]
+)
 def test_a_bad_value_is_refused_by_the_name_of_its_variable(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"{name}='{value}': expected"):
         load_settings({name: value})
