@@ -4,6 +4,7 @@ Lies in ``work/<clip>/settings.json``; partitioned by clip. It is an asset of it
 styled frames stale but not its split frames.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -12,9 +13,11 @@ from pydantic import Field
 
 from assets.failures import failures_explained
 from assets.style_model import load_style, style_model
+from assets.unused_cells import record_unused_cells, unused_segments
 from dagster_project import code_versions
 from dagster_project.partitions import clips
 from resources.clip_lease import ClipLease
+from resources.content import find_current_plan
 from resources.deployment import ScratchResource
 from resources.media_store import MediaStore
 from resources.records import ClipSettings
@@ -71,12 +74,15 @@ def clip_settings(
     lease: dg.ResourceParam[ClipLease],
     stylizer: StylizerResource,
     scratch: ScratchResource,
-) -> dg.MaterializeResult:
+) -> Iterator[dg.MaterializeResult]:
     """How the clip shall look. Materialize it with another style to restyle the clip: nothing is split again."""
     clip = context.partition_key
     with failures_explained(), lease.shared(clip), scratch.folder() as folder:
         settings = resolve_settings(store, stylizer, clip, config, folder)
         settings.write(store, settings_key(clip))
-    return dg.MaterializeResult(
+        plan = find_current_plan(store, clip)
+    yield dg.MaterializeResult(
         data_version=dg.DataVersion(f"{settings.look}-{settings.media_container}"), metadata=settings.to_dict()
     )
+    if plan is not None:
+        record_unused_cells(context.instance, clip, unused_segments(plan), assets=("styled_frames",))

@@ -4,7 +4,7 @@ Lies in ``work/<clip>/<content>/frames/``; partitioned by clip x segment. The up
 segments that a run asks for: cutting it by seeking or stream copy is not exact on every format.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import dagster as dg
 from assets.automation import when_inputs_are_fresh
 from assets.failures import TRANSIENT_RETRIES, failures_explained
 from assets.source_video import source_video
+from assets.unused_cells import record_unused_cells
 from dagster_project import code_versions
 from dagster_project.partitions import cell_key, grid, grid_by_clip, segments_by_clip
 from dagster_project.video.plan import Chunk, Segment
@@ -106,8 +107,9 @@ def frames(
     progress: dg.ResourceParam[Progress],
     decoder: DecoderResource,
     scratch: ScratchResource,
-) -> None:
+) -> Iterator[dg.MaterializeResult]:
     """The frames of the clip exactly as they decode, pixels untouched, in lossless chunks of 24."""
+    unused: dict[str, list[int]] = {}
     for clip, indices in segments_by_clip(context.partition_keys).items():
         with failures_explained(), lease.shared(clip), scratch.folder() as folder:
             keys = current_content(store, clip)
@@ -115,8 +117,12 @@ def frames(
             used = [plan.segments[index] for index in indices if index < len(plan.segments)]
             records = split_segments(store, keys, used, folder, decoder=decoder, progress=progress)
         found = {record.segment: record for record in records}
+        unused[clip] = [index for index in indices if index not in found]
         for index in indices:
             context.add_asset_metadata(_describe(found.get(index)), partition_key=cell_key(clip, index))
+    yield dg.MaterializeResult()
+    for clip, indices in unused.items():
+        record_unused_cells(context.instance, clip, indices, assets=("styled_frames",))
 
 
 def _describe(record: SegmentRecord | None) -> dict[str, Any]:

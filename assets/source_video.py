@@ -12,10 +12,11 @@ import dagster as dg
 from pydantic import Field
 
 from assets.failures import TRANSIENT_RETRIES, failures_explained
+from assets.unused_cells import record_unused_cells, unused_segments
 from dagster_project import code_versions
-from dagster_project.partitions import cell_key, clips
+from dagster_project.partitions import clips
 from dagster_project.video.manifest import VideoManifest
-from dagster_project.video.plan import MAX_SEGMENTS, SegmentPlan, plan_segments
+from dagster_project.video.plan import SegmentPlan, plan_segments
 from resources.clip_lease import ClipLease
 from resources.content import read_manifest, read_plan, write_manifest, write_plan
 from resources.deployment import DecoderResource, ScratchResource
@@ -88,16 +89,6 @@ def _scan_and_plan(
         write_plan(store, keys, plan_segments(manifest.video.num_frames, frames_per_segment=frames_per_segment))
 
 
-def _record_unused_cells(instance: dg.DagsterInstance, clip: str, plan: SegmentPlan) -> None:
-    # In the order of the graph, and after source_video's own event: automation then sees each cell newer than its
-    # inputs.
-    for asset in ("frames", "styled_frames"):
-        for segment in range(len(plan.segments), MAX_SEGMENTS):
-            instance.report_runless_asset_event(
-                dg.AssetMaterialization(asset, partition=cell_key(clip, segment), metadata={"frames": 0})
-            )
-
-
 def _describe(
     store: MediaStore, clip: str, record: SourceRecord, manifest: VideoManifest, plan: SegmentPlan
 ) -> dict[str, Any]:
@@ -148,4 +139,4 @@ def source_video(
     yield dg.MaterializeResult(
         data_version=dg.DataVersion(record.sha256), metadata=_describe(store, clip, record, manifest, plan)
     )
-    _record_unused_cells(context.instance, clip, plan)
+    record_unused_cells(context.instance, clip, unused_segments(plan), assets=("frames", "styled_frames"))

@@ -38,6 +38,12 @@ def read_plan(store: MediaStore, keys: ContentKeys) -> SegmentPlan:
     return SegmentPlan.from_dict(json.loads(store.read_bytes(keys.plan)))
 
 
+def find_current_plan(store: MediaStore, clip: str) -> SegmentPlan | None:
+    """The plan of the content that was read last; None if none was read yet."""
+    record = SourceRecord.find(store, source_record_key(clip))
+    return read_plan(store, ContentKeys(clip, record.sha256)) if record else None
+
+
 def write_plan(store: MediaStore, keys: ContentKeys, plan: SegmentPlan) -> None:
     """Store the plan of a content, which never changes after."""
     store.put(keys.plan, json.dumps(plan.to_dict()).encode(), if_absent=True)

@@ -8,6 +8,7 @@ from dagster_shared.error import SerializableErrorInfo  # what a step failure ev
 
 from assets.failures import ERROR_KIND_KEY
 from dagster_project import errors
+from dagster_project.cli.interrupts import Interrupts
 from dagster_project.errors import StepFailedError
 from resources.local_process import process_tags
 
@@ -19,10 +20,11 @@ NO_DAEMON_RETRIES = {"dagster/max_retries": "0"}
 class LocalRuns:
     """Starts runs one after the other and turns their failures back into the errors they were."""
 
-    def __init__(self, definitions: dg.Definitions, instance: dg.DagsterInstance) -> None:
-        """Run jobs of ``definitions``, recorded on ``instance``."""
+    def __init__(self, definitions: dg.Definitions, instance: dg.DagsterInstance, interrupts: Interrupts) -> None:
+        """Run jobs of ``definitions``, recorded on ``instance``, until one of ``interrupts`` comes."""
         self._definitions = definitions
         self._instance = instance
+        self._interrupts = interrupts
 
     def run(
         self,
@@ -42,7 +44,7 @@ class LocalRuns:
 
         Raises:
             StylizeError: a step failed; the same class and message as in the step where it was ours.
-            KeyboardInterrupt: the run was interrupted; it is recorded as failed for that reason.
+            KeyboardInterrupt: the run was interrupted; if a step was executing, it is recorded as failed.
         """
         tags = {**process_tags(), **NO_DAEMON_RETRIES}
         if partition_range is not None:
@@ -56,6 +58,7 @@ class LocalRuns:
             tags=tags,
             raise_on_error=False,
         )
+        self._interrupts.check()
         if not result.success:
             _raise_failure(result)
         return result

@@ -1,16 +1,13 @@
 """``stylize video``: check what the user gave, run the graph, report."""
 
-import signal
-import types
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from assets.clip_settings import ClipSettingsConfig
 from dagster_project.cli.home import clean_up_after_killed_processes, open_instance, prepare_home
+from dagster_project.cli.interrupts import Interrupts
 from dagster_project.cli.output_file import check_output, write_output
 from dagster_project.cli.progress_bars import ProgressBars
 from dagster_project.cli.restyle import ClipRestyler, Outcome, upload_name
@@ -80,17 +77,17 @@ def restyle_file(
     stylizer: StylizerResource = build_resources(settings)["stylizer"]
     config = ClipSettingsConfig(style=_resolve_style(store, stylizer, style), media_container=media_container)
     clip = clip_key(upload_name(source))
-    lease, bars = ClipLease(settings.leases_dir), ProgressBars(console)
+    lease, bars, interrupts = ClipLease(settings.leases_dir), ProgressBars(console), Interrupts()
     definitions = build_defs(settings, {"lease": lease, "progress": bars})
     with (
         open_instance(settings) as instance,
-        _interrupted_by_sigterm(),
+        interrupts.noticed(),
         lease.alone(clip, on_wait=lambda: console.print(f"waiting: another process works on clip {clip}")),
         build_resources(settings)["scratch"].folder() as scratch,
         bars.shown(),
     ):
         clean_up_after_killed_processes(settings, instance, store)
-        restyler = ClipRestyler(LocalRuns(definitions, instance), instance, store, stylizer, bars)
+        restyler = ClipRestyler(LocalRuns(definitions, instance, interrupts), instance, store, stylizer, bars)
         outcome = restyler.restyle(source, config, scratch=scratch, frames_per_segment=frames_per_segment)
     return _report(store, clip, outcome, output)
 
@@ -131,17 +128,3 @@ def _resolve_style(store: FolderStore, stylizer: StylizerResource, style: str | 
     if style not in known:
         raise StyleError(f"unknown style {style!r}: expected one of {', '.join(known)}, or a checkpoint file")
     return style
-
-
-@contextmanager
-def _interrupted_by_sigterm() -> Iterator[None]:
-    """Treat a request to terminate like Ctrl-C, so that the run is recorded as canceled."""
-
-    def interrupt(_signal: int, _frame: types.FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    previous = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)

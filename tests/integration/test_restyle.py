@@ -94,6 +94,13 @@ def test_another_style_restyles_everything_and_splits_nothing_again(
     assert kept
     assert kept.items() <= _store_files(home, f"work/{first['clip']}/").items()
     assert sum(run.job_name == "split_frames_job" for run in _runs(home)) == 1
+    with open_instance(Settings(home=home)) as instance:
+        look = instance.get_latest_materialization_event(dg.AssetKey("clip_settings"))
+        unused = instance.fetch_materializations(
+            dg.AssetRecordsFilter(dg.AssetKey("styled_frames"), asset_partitions=[f"{first['clip']}|063"]), limit=1
+        )
+    # Newer than the look, so that automation gives this cell no run.
+    assert unused.records[0].timestamp > look.timestamp
 
 
 def test_going_back_to_a_style_reuses_its_chunks(clip: Clip, restyle: Restyle, other_style: Path) -> None:

@@ -1,0 +1,86 @@
+"""The graph loads, is what the documentation says, and loads fast."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from dagster_project.definitions import build_defs
+from dagster_project.settings import Settings
+
+LINEAGE = {
+    "source_video": set(),
+    "audio_track": {"source_video"},
+    "frames": {"source_video"},
+    "style_model": set(),
+    "clip_settings": {"style_model"},
+    "styled_frames": {"frames", "source_video", "clip_settings"},
+    "final_video": {"source_video", "audio_track", "styled_frames"},
+}
+
+
+@pytest.fixture(scope="module")
+def definitions() -> dg.Definitions:
+    return build_defs(Settings(home=Path("/nowhere")))
+
+
+@pytest.fixture(scope="module")
+def graph(definitions: dg.Definitions):
+    return definitions.resolve_asset_graph()
+
+
+def test_the_definitions_are_loadable(definitions: dg.Definitions) -> None:
+    dg.Definitions.validate_loadable(definitions)
+
+
+def test_the_lineage_is_exactly_the_product(graph) -> None:
+    found = {
+        key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
+        for key in graph.get_all_asset_keys()
+    }
+    assert found == LINEAGE
+
+
+def test_there_are_exactly_these_jobs_and_sensors(definitions: dg.Definitions) -> None:
+    repository = definitions.get_repository_def()
+    jobs = {job.name for job in repository.get_all_jobs() if not job.name.startswith("__")}
+    assert jobs == {
+        *("load_style_job", "choose_look_job", "read_clip_job", "read_audio_job"),
+        *("split_frames_job", "style_segment_job", "deliver_clip_job"),
+    }
+    sensors = {sensor.name: sensor.default_status for sensor in repository.sensor_defs}
+    assert set(sensors) == {"whole_clip_automation_sensor", "per_partition_automation_sensor", "dead_run_sensor"}
+    assert set(sensors.values()) == {dg.DefaultSensorStatus.RUNNING}
+
+
+def test_every_asset_has_what_the_catalog_shows(graph) -> None:
+    for key in graph.get_all_asset_keys():
+        asset = graph.get(key)
+        assert asset.description, key
+        assert asset.group_name != "default", key
+        assert asset.owners, key
+        assert asset.kinds, key
+        assert asset.code_version, key
+        assert asset.partitions_def, key
+
+
+def test_what_would_deliver_a_wrong_video_blocks(graph) -> None:
+    checks = {key.name: graph.get(key) for key in graph.asset_check_keys if key.asset_key == dg.AssetKey("final_video")}
+    assert set(checks) == {"frame_count", "timestamps", "audio_identity", "picture", "not_blank", "chapters"}
+    assert all(check.blocking and check.description for check in checks.values())
+
+
+def test_the_code_server_starts_without_torch_av_or_kubernetes() -> None:
+    heavy = ("torch", "torchvision", "av", "kubernetes", "azure", "pandas", "skimage", "PIL")
+    code = f"import sys, dagster_project.definitions; print([name for name in {heavy!r} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"
+
+
+def test_the_workspace_names_a_module_that_loads() -> None:
+    root = Path(__file__).parents[2]
+    command = [Path(sys.executable).with_name("dagster"), "definitions", "validate", "-w", "workspace.yaml"]
+    result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
