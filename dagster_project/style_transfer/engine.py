@@ -14,13 +14,10 @@ import numpy.typing as npt
 import torch
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
+from dagster_project import code_versions
 from dagster_project.errors import StyleError
 from dagster_project.style_transfer.checkpoint import checkpoint_digest, load_checkpoint
 from dagster_project.style_transfer.network import REFERENCE_SIZE, TransformerNet, repaint
-
-STYLE_CODE_VERSION = "1"
-"""Raised with every change of this package that changes pixels: it is part of the digest, so finished work is
-redone."""
 
 Device = Literal["cpu", "cuda"]
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -130,7 +127,7 @@ class StyleTransform:
         self.choice = choice
         self.batch_size = choice.batch_size
         self.device: str = choice.device
-        self.digest = _combine(weights_digest, choice.precision, STYLE_CODE_VERSION)
+        self.digest = _combine(weights_digest, choice.precision, code_versions.STYLE)
         self._dtype = DTYPES[choice.precision]
         self._network = network.to(choice.device, self._dtype).eval()
         convert_conv2d_weight_memory_format(self._network, torch.channels_last)

@@ -115,7 +115,7 @@ def test_the_digest_changes_with_weights_precision_and_code(monkeypatch: pytest.
     more_frames = EngineChoice(device="cpu", precision="fp32", batch_size=9)
     assert digest(choice=more_frames) == original
     changed = {digest(weights="b" * 64), digest(choice=BF16)}
-    monkeypatch.setattr(engine, "STYLE_CODE_VERSION", "next")
+    monkeypatch.setattr(engine.code_versions, "STYLE", "next")
     assert len(changed | {digest(), original}) == 4
 
 
