@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from dagster_project.errors import StylizeError
+from dagster_project.errors import NO_SPACE, StoreFullError, StylizeError
 
 ERROR_KIND_KEY = "error_kind"
 
@@ -19,8 +19,16 @@ def failures_explained() -> Iterator[None]:
     try:
         yield
     except StylizeError as error:
-        raise dg.Failure(
-            description=str(error),
-            metadata={ERROR_KIND_KEY: type(error).__name__},
-            allow_retries=not error.permanent,
-        ) from error
+        raise _failure(error) from error
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        where = f" for {error.filename!r}" if error.filename else ""
+        full = StoreFullError(f"no space left{where}: free some space and run the same again, finished work is kept")
+        raise _failure(full) from error
+
+
+def _failure(error: StylizeError) -> dg.Failure:
+    return dg.Failure(
+        description=str(error), metadata={ERROR_KIND_KEY: type(error).__name__}, allow_retries=not error.permanent
+    )

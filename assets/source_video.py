@@ -117,7 +117,6 @@ def _describe(
     owners=["team:video-operations"],
     code_version=code_versions.SCAN,
     retry_policy=TRANSIENT_RETRIES,
-    output_required=True,
 )
 def source_video(
     context: dg.AssetExecutionContext,

@@ -5,6 +5,11 @@ it stands, without a stack trace. All of these are permanent (trying again with 
 class says otherwise; ``assets`` turn permanent ones into failures that Dagster does not retry.
 """
 
+import errno
+
+# What the operating system says when a device, a quota or the allowed size of a file is exhausted.
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
 
 class StylizeError(Exception):
     """Base of every error that carries a message for the user."""

@@ -1,6 +1,5 @@
 """The media store in a folder: a laptop's disk, or a mounted share (blobfuse, Azure Files, NFS)."""
 
-import errno
 import fcntl
 import hashlib
 import os
@@ -10,11 +9,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from dagster_project.errors import ObjectMissingError, PreconditionError, StoreError, StoreFullError
+from dagster_project.errors import NO_SPACE, ObjectMissingError, PreconditionError, StoreError, StoreFullError
 from resources.media_store import MediaStore, ObjectInfo, StoredObject
 
 COPY_SIZE_BYTES = 4 * 1024 * 1024
-NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 class FolderStore(MediaStore):

@@ -6,6 +6,7 @@ process as tags, and whoever starts on the same machine reports the dead ones as
 """
 
 import socket
+import time
 
 import dagster as dg
 import psutil
@@ -13,6 +14,10 @@ import psutil
 HOST_TAG = "stylize/host"
 PROCESS_ID_TAG = "stylize/process_id"
 PROCESS_START_TAG = "stylize/process_start"
+
+# What Dagster's DefaultRunLauncher notes; a run that it started marks itself within seconds.
+LOCAL_LAUNCHER_TAG = ".dagster/grpc_info"
+UNMARKED_SECONDS = 300.0
 
 # A start time is computed from the boot time, which moves when the clock is set.
 START_TOLERANCE_SECONDS = 2.0
@@ -40,19 +45,24 @@ def process_is_alive(process_id: int, start_seconds: float) -> bool:
 
 def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     """Report every unfinished run of this machine whose process is gone as failed; return their run ids."""
-    unfinished = dg.RunsFilter(
-        statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING],
-        tags={HOST_TAG: socket.gethostname()},
-    )
-    dead = [run for run in instance.get_runs(unfinished) if not _runs_here(run)]
+    statuses = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
+    unfinished = instance.get_run_records(dg.RunsFilter(statuses=statuses))
+    dead = [record.dagster_run for record in unfinished if _is_dead(record)]
     for run in dead:
         instance.report_run_failed(
             run,
-            f"process {run.tags[PROCESS_ID_TAG]} that executed this run is gone (killed, or the machine was restarted);"
+            "the process that executed this run is gone (killed, or the machine was restarted);"
             " finished chunks are kept and will be reused",
         )
     return [run.run_id for run in dead]
 
 
-def _runs_here(run: dg.DagsterRun) -> bool:
-    return process_is_alive(int(run.tags[PROCESS_ID_TAG]), float(run.tags[PROCESS_START_TAG]))
+def _is_dead(record: dg.RunRecord) -> bool:
+    tags = record.dagster_run.tags
+    if HOST_TAG not in tags:
+        # Killed before its first step could tell its process. Only a launcher on this machine sets the other tag.
+        idle_seconds = time.time() - record.update_timestamp.timestamp()
+        return LOCAL_LAUNCHER_TAG in tags and idle_seconds > UNMARKED_SECONDS
+    if tags[HOST_TAG] != socket.gethostname():
+        return False
+    return not process_is_alive(int(tags[PROCESS_ID_TAG]), float(tags[PROCESS_START_TAG]))

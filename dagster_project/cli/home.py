@@ -1,5 +1,7 @@
 """The home of a local deployment: its store, its Dagster instance, and what killed processes left in them."""
 
+import fcntl
+
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef  # no public way to open an instance without DAGSTER_HOME
 
@@ -57,7 +59,10 @@ def prepare_home(settings: Settings) -> FolderStore:
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
     """Open the Dagster instance of a prepared home."""
-    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(settings.dagster_dir), overrides=NO_COMPUTE_LOGS))
+    # The first to open a home creates its database; two that do it at once would break it.
+    with (settings.dagster_dir / "open.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(settings.dagster_dir), overrides=NO_COMPUTE_LOGS))
 
 
 def clean_up_after_killed_processes(settings: Settings, instance: dg.DagsterInstance, store: FolderStore) -> None:

@@ -7,7 +7,10 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from dagster_project.errors import StepFailedError, StylizeError
+from dagster_project.errors import NO_SPACE, StepFailedError, StylizeError
+
+# SQLite's words, wherever in Dagster they come up.
+DATABASE_FULL = "database or disk is full"
 
 EXIT_FAILURE = 1
 EXIT_USER_ERROR = 2
@@ -48,6 +51,14 @@ def exit_codes(*, resume_hint: str) -> Iterator[None]:
         raise SystemExit(EXIT_FAILURE) from None
     except StylizeError as error:
         complain(str(error))
+        raise SystemExit(EXIT_USER_ERROR) from None
+    except OSError as error:
+        complain(f"{error.strerror or error}{f': {error.filename!r}' if error.filename else ''}; {resume_hint}")
+        raise SystemExit(EXIT_USER_ERROR if error.errno in NO_SPACE else EXIT_FAILURE) from None
+    except Exception as error:
+        if DATABASE_FULL not in str(error):
+            raise
+        complain(f"no space left for the Dagster instance; free some space, then {resume_hint}")
         raise SystemExit(EXIT_USER_ERROR) from None
     except KeyboardInterrupt:
         complain(f"interrupted; {resume_hint}")

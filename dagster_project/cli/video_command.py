@@ -58,7 +58,6 @@ class VideoReport:
             f" style {self.receipt.settings['style']}",
             f"{outcome.num_styled_segments} segments styled, {outcome.num_reused_segments} reused ({stages})",
         ]
-        lines += [f"note: {note}" for note in self.receipt.notes]
         return [*lines, f"result: {self.output}", f"receipt: {self.receipt_path}"]
 
 
@@ -89,7 +88,10 @@ def restyle_file(
         clean_up_after_killed_processes(settings, instance, store)
         restyler = ClipRestyler(LocalRuns(definitions, instance, interrupts), instance, store, stylizer, bars)
         outcome = restyler.restyle(source, config, scratch=scratch, frames_per_segment=frames_per_segment)
-    return _report(store, clip, outcome, output)
+    report = _report(store, clip, outcome, output)
+    for note in report.receipt.notes:
+        console.print(f"note: {note}", soft_wrap=True, markup=False)
+    return report
 
 
 def _report(store: FolderStore, clip: str, outcome: Outcome, output: Path | None) -> VideoReport:

@@ -10,7 +10,6 @@ All in Matroska, by fresh encoders with pinned thread counts and without dates o
 give the same bytes.
 """
 
-import errno
 import json
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -23,7 +22,7 @@ from av.error import FFmpegError
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
-from dagster_project.errors import DecodeError, EncodeError, StoreFullError
+from dagster_project.errors import NO_SPACE, DecodeError, EncodeError, StoreFullError
 from dagster_project.video.limits import PROTOCOLS
 from dagster_project.video.planes import MIN_PACKED_PIXELS, pack_into_gray, packed_shape, unpack_from_gray
 from dagster_project.video.truncation import structural_fault
@@ -71,7 +70,7 @@ def write_chunk(frames: Iterable[VideoFrame], path: Path) -> int:
     except MemoryError:
         raise
     except (FFmpegError, ValueError, OSError) as error:
-        if getattr(error, "errno", None) == errno.ENOSPC:
+        if getattr(error, "errno", None) in NO_SPACE:
             raise StoreFullError(
                 f"no space left for {path.name!r} in {path.parent}; free some, then try again"
             ) from error

@@ -34,7 +34,7 @@ class Automation:
         return {
             key.to_user_string(): partitions
             for key in self._definitions.resolve_asset_graph().get_all_asset_keys()
-            if (partitions := set(result.get_requested_partitions(key)))
+            if (partitions := {str(partition) for partition in result.get_requested_partitions(key)})
         }
 
     def plan(self) -> None:

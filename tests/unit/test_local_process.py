@@ -4,7 +4,9 @@ import time
 
 import dagster as dg
 import psutil
+import pytest
 
+from resources import local_process
 from resources.local_process import (
     HOST_TAG,
     PROCESS_ID_TAG,
@@ -61,3 +63,14 @@ def test_unfinished_runs_of_dead_processes_are_reported_as_failed_and_others_are
         for run_id in (alive, elsewhere, unmarked):
             assert instance.get_run_by_id(run_id).status == dg.DagsterRunStatus.STARTED
         assert fail_dead_runs(instance) == []
+
+
+def test_a_run_that_was_killed_before_it_could_tell_its_process_is_reported_after_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with dg.DagsterInstance.ephemeral() as instance:
+        launched_here = _start_run(instance, {local_process.LOCAL_LAUNCHER_TAG: "{}"})
+        _start_run(instance, {})
+        assert fail_dead_runs(instance) == []
+        monkeypatch.setattr(local_process, "UNMARKED_SECONDS", -60.0)
+        assert fail_dead_runs(instance) == [launched_here]
