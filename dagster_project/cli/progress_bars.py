@@ -48,11 +48,9 @@ class ProgressBars:
         """Announce a stage of ``total`` frames, in however many pieces it comes."""
         self._tasks[stage] = self._bars.add_task(stage, total=total)
 
-    def finish(self, stage: str) -> None:
-        """Show a stage as complete, whatever was reused."""
-        task = self._bars.tasks[self._tasks[stage]]
-        total = task.completed if task.total is None else task.total
-        self._bars.update(task.id, total=max(total, 1), completed=max(total, 1))
+    def finish(self, stage: str, num_frames: int) -> None:
+        """Show a stage as complete for all ``num_frames`` frames of the clip, whatever was reused."""
+        self._bars.update(self._tasks[stage], total=num_frames, completed=num_frames)
 
     @contextmanager
     def track(self, stage: str, *, total: int | None = None) -> Iterator[Advance]:

@@ -94,7 +94,7 @@ class ClipRestyler:
         with outcome.timed("style"):
             self._style(clip, keys, plan, outcome)
         with outcome.timed("deliver"):
-            outcome.delivery = self._deliver(clip)
+            outcome.delivery = self._deliver(clip, plan.num_frames)
         return outcome
 
     def _register(self, clip: str, key: str) -> None:
@@ -120,8 +120,9 @@ class ClipRestyler:
         keys = current_content(self._store, clip)
         if self._store.stat(keys.tracks) is None or clip not in self._materialized("audio_track"):
             self._runs.run("read_audio_job", partition_key=clip)
-        self._bars.finish("read")
-        return keys, read_plan(self._store, keys)
+        plan = read_plan(self._store, keys)
+        self._bars.finish("read", plan.num_frames)
+        return keys, plan
 
     def _split(self, clip: str, keys: ContentKeys, plan: SegmentPlan) -> None:
         self._bars.expect("split", plan.num_frames)
@@ -131,7 +132,7 @@ class ClipRestyler:
             self._runs.run(
                 "split_frames_job", partition_range=(cell_key(clip, 0), cell_key(clip, len(plan.segments) - 1))
             )
-        self._bars.finish("split")
+        self._bars.finish("split", plan.num_frames)
 
     def _style(self, clip: str, keys: ContentKeys, plan: SegmentPlan, outcome: Outcome) -> None:
         settings = ClipSettings.read(self._store, settings_key(clip))
@@ -154,13 +155,13 @@ class ClipRestyler:
         if failures:
             raise failures[0]
         outcome.num_reused_segments = len(plan.segments) - outcome.num_styled_segments
-        self._bars.finish("style")
+        self._bars.finish("style", plan.num_frames)
 
-    def _deliver(self, clip: str) -> Delivery:
-        self._bars.expect("deliver", None)
+    def _deliver(self, clip: str, num_frames: int) -> Delivery:
+        self._bars.expect("deliver", num_frames)
         if find_current_delivery(self._store, clip) is None or clip not in self._materialized("final_video"):
             self._runs.run("deliver_clip_job", partition_key=clip)
-        self._bars.finish("deliver")
+        self._bars.finish("deliver", num_frames)
         delivery = find_current_delivery(self._store, clip)
         if delivery is None:
             raise StoreError(

@@ -56,7 +56,8 @@ class VideoReport:
         lines = [
             f"{counts['frames']} frames, {seconds:.2f} s, {delivered['width']}x{delivered['height']},"
             f" style {self.receipt.settings['style']}",
-            f"{outcome.num_styled_segments} segments styled, {outcome.num_reused_segments} reused ({stages})",
+            f"segments: {outcome.num_styled_segments} styled, {outcome.num_reused_segments} reused",
+            f"time: {stages}",
         ]
         return [*lines, f"result: {self.output}", f"receipt: {self.receipt_path}"]
 
