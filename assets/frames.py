@@ -27,6 +27,12 @@ from resources.records import ChunkObject, SegmentRecord
 from resources.store_layout import ContentKeys
 
 
+def find_split_segment(store: MediaStore, keys: ContentKeys, segment: Segment) -> SegmentRecord | None:
+    """The record of ``segment`` if all its lossless chunks are there."""
+    record = SegmentRecord.find(store, keys.frames_segment(segment.index))
+    return record if record and all(store.stat(chunk.key) for chunk in record.chunks) else None
+
+
 def split_segments(
     store: MediaStore,
     keys: ContentKeys,

@@ -11,14 +11,16 @@ import dagster as dg
 
 from assets.clip_settings import ClipSettingsConfig, resolve_settings
 from assets.final_video import find_current_delivery
+from assets.frames import find_split_segment
 from assets.source_video import find_current_source
 from assets.styled_frames import find_styled_segment
+from assets.unused_cells import unused_segments
 from dagster_project.cli.progress_bars import ProgressBars
 from dagster_project.cli.runs import LocalRuns
 from dagster_project.errors import StoreError, StylizeError
 from dagster_project.partitions import cell_key, clip_key, clips
-from dagster_project.video.plan import SegmentPlan
-from resources.content import current_content, read_plan
+from dagster_project.video.plan import Segment, SegmentPlan
+from resources.content import current_content, find_current_plan, read_plan
 from resources.folder_store import FolderStore
 from resources.records import ClipSettings, Delivery, Registration, digest_of_file
 from resources.store_layout import ContentKeys, landing_key, registration_key, settings_key
@@ -89,10 +91,11 @@ class ClipRestyler:
             self._register(clip, upload(self._store, path))
             self._choose_look(clip, config, scratch)
             keys, plan = self._read(clip, frames_per_segment)
+        todo = self._segments_to_style(clip, keys, plan)
         with outcome.timed("split"):
-            self._split(clip, keys, plan)
+            self._split(clip, keys, plan, todo)
         with outcome.timed("style"):
-            self._style(clip, keys, plan, outcome)
+            self._style(clip, plan, todo, outcome)
         with outcome.timed("deliver"):
             outcome.delivery = self._deliver(clip, plan.num_frames)
         return outcome
@@ -114,7 +117,7 @@ class ClipRestyler:
 
     def _read(self, clip: str, frames_per_segment: int | None) -> tuple[ContentKeys, SegmentPlan]:
         self._bars.expect("read", None)
-        if find_current_source(self._store, clip) is None or clip not in self._materialized("source_video"):
+        if find_current_source(self._store, clip) is None or not self._is_planned(clip):
             config = {"source_video": {"frames_per_segment": frames_per_segment}} if frames_per_segment else None
             self._runs.run("read_clip_job", partition_key=clip, config=config)
         keys = current_content(self._store, clip)
@@ -124,25 +127,36 @@ class ClipRestyler:
         self._bars.finish("read", plan.num_frames)
         return keys, plan
 
-    def _split(self, clip: str, keys: ContentKeys, plan: SegmentPlan) -> None:
+    def _is_planned(self, clip: str) -> bool:
+        """Whether the instance knows the source, and every cell that the clip does not need as done."""
+        plan = find_current_plan(self._store, clip)
+        if plan is None or clip not in self._materialized("source_video"):
+            return False
+        unused = {cell_key(clip, segment) for segment in unused_segments(plan)}
+        return unused <= self._materialized("frames") & self._materialized("styled_frames")
+
+    def _split(self, clip: str, keys: ContentKeys, plan: SegmentPlan, todo: list[Segment]) -> None:
+        """Split the clip if a segment that is to be styled lacks a chunk. What is styled needs its source no more."""
         self._bars.expect("split", plan.num_frames)
         cells = {cell_key(clip, segment.index) for segment in plan.segments}
-        split = all(self._store.stat(keys.frames_segment(segment.index)) for segment in plan.segments)
+        split = all(find_split_segment(self._store, keys, segment) for segment in todo)
         if not split or not cells <= self._materialized("frames"):
             self._runs.run(
                 "split_frames_job", partition_range=(cell_key(clip, 0), cell_key(clip, len(plan.segments) - 1))
             )
         self._bars.finish("split", plan.num_frames)
 
-    def _style(self, clip: str, keys: ContentKeys, plan: SegmentPlan, outcome: Outcome) -> None:
+    def _segments_to_style(self, clip: str, keys: ContentKeys, plan: SegmentPlan) -> list[Segment]:
         settings = ClipSettings.read(self._store, settings_key(clip))
-        done = self._materialized("styled_frames")
-        todo = [
+        known = self._materialized("styled_frames")
+        return [
             segment
             for segment in plan.segments
-            if cell_key(clip, segment.index) not in done
+            if cell_key(clip, segment.index) not in known
             or find_styled_segment(self._store, keys, segment, settings) is None
         ]
+
+    def _style(self, clip: str, plan: SegmentPlan, todo: list[Segment], outcome: Outcome) -> None:
         self._bars.expect("style", sum(segment.num_frames for segment in todo))
         failures: list[StylizeError] = []
         for segment in todo:

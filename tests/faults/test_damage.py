@@ -91,6 +91,19 @@ def test_a_styled_segment_that_disappeared_is_styled_again(clip: Clip, restyle: 
     assert second["output"] == first["output"]
 
 
+def test_lossless_chunks_that_disappeared_are_made_again_only_if_they_are_needed(
+    clip: Clip, restyle: Restyle, home: Path, other_style: Path
+) -> None:
+    first = restyle(clip("constant_rate"), "--frames-per-segment", "24")
+    chunks = list((home / "store").glob("work/*/*/frames/*/*.mkv"))
+    for path in chunks:
+        path.unlink()
+    assert restyle(clip("constant_rate"))["output"] == first["output"]
+    assert not any(path.exists() for path in chunks)
+    assert restyle(clip("constant_rate"), "--style", other_style)["segments"] == {"styled": 2, "reused": 0}
+    assert all(path.exists() for path in chunks)
+
+
 def test_permanent_faults_are_not_retried(split_clip: dict, clip: Clip, stylize: Stylize, home: Path) -> None:
     _damage(next((home / "store").glob("work/*/*/frames/*/00000.mkv")))
     stylize("video", clip("constant_rate"), "--home", home)

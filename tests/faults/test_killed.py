@@ -70,6 +70,8 @@ def test_killed_at_any_moment_the_clip_is_finished_byte_for_byte_and_no_publishe
     assert not list((home / "scratch").iterdir())
     with open_instance(Settings(home=home)) as instance:
         statuses = {run.status for run in instance.get_runs()}
+        for asset in ("frames", "styled_frames"):
+            assert len(instance.get_materialized_partitions(dg.AssetKey(asset))) == 64
     assert statuses <= {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE}
 
 
