@@ -71,9 +71,8 @@ def restyle(stylize: Stylize, home: Path) -> Restyle:
     return run
 
 
-@pytest.fixture(scope="session")
-def other_style(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkpoint that is no shipped style: the default network with random weights, scaled to visible contrast."""
+def _save_random_style(path: Path, *, contrast: float) -> Path:
+    """The default network with random weights whose pictures have this contrast around middle gray."""
     import torch
 
     from dagster_project.style_transfer.checkpoint import save_checkpoint
@@ -83,8 +82,19 @@ def other_style(tmp_path_factory: pytest.TempPathFactory) -> Path:
     network = TransformerNet()
     *_, weight, bias = network.parameters()
     with torch.no_grad():
-        weight.mul_(120)
+        weight.mul_(contrast)
         bias.fill_(120)
-    path = tmp_path_factory.mktemp("styles") / "noise.safetensors"
     save_checkpoint(network, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def other_style(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint that is no shipped style and paints something visible."""
+    return _save_random_style(tmp_path_factory.mktemp("styles") / "noise.safetensors", contrast=120)
+
+
+@pytest.fixture(scope="session")
+def blank_style(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint that paints everything gray."""
+    return _save_random_style(tmp_path_factory.mktemp("styles") / "blank.safetensors", contrast=0)

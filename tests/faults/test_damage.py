@@ -22,15 +22,14 @@ def _damage(path: Path) -> None:
     path.write_bytes(content)
 
 
-def _materialize(home: Path, job: str, cell: str) -> bool:
+def _materialize(home: Path, job: str, partition: str, ops: dict | None = None) -> bool:
     """What an operator does on the partition page, and the UI's run launcher for them."""
-    definitions = build_defs(Settings(home=home))
+    job_definition = build_defs(Settings(home=home)).resolve_job_def(job)
     with open_instance(Settings(home=home)) as instance:
-        return (
-            definitions.resolve_job_def(job)
-            .execute_in_process(instance=instance, partition_key=cell, raise_on_error=False)
-            .success
+        result = job_definition.execute_in_process(
+            instance=instance, partition_key=partition, run_config={"ops": ops or {}}, raise_on_error=False
         )
+    return result.success
 
 
 @pytest.fixture
@@ -102,6 +101,37 @@ def test_lossless_chunks_that_disappeared_are_made_again_only_if_they_are_needed
     assert not any(path.exists() for path in chunks)
     assert restyle(clip("constant_rate"), "--style", other_style)["segments"] == {"styled": 2, "reused": 0}
     assert all(path.exists() for path in chunks)
+
+
+def test_a_video_that_fails_a_check_is_not_delivered_and_the_check_says_why(
+    clip: Clip, stylize: Stylize, home: Path, blank_style: Path
+) -> None:
+    failed = stylize("video", clip("constant_rate"), "--style", blank_style, "--home", home)
+    assert failed.returncode == 2
+    assert len(failed.stderr.splitlines()) == 1
+    assert "not_blank" in failed.stderr
+    assert not list((home / "store").glob("delivery/**/*"))
+    with open_instance(Settings(home=home)) as instance:
+        (check,) = instance.event_log_storage.get_asset_check_execution_history(
+            dg.AssetCheckKey(dg.AssetKey("final_video"), "not_blank"), limit=1
+        )
+        assert check.status.value == "FAILED"
+        assert instance.get_latest_materialization_event(dg.AssetKey("final_video")) is None
+
+
+def test_segments_in_different_looks_are_not_joined(
+    clip: Clip, restyle: Restyle, home: Path, other_style: Path
+) -> None:
+    report = restyle(clip("constant_rate"), "--frames-per-segment", "24")
+    (home / "store" / "landing" / "styles").mkdir()
+    (home / "store" / "landing" / "styles" / "noise.safetensors").write_bytes(other_style.read_bytes())
+    assert _materialize(home, "choose_look_job", report["clip"], {"clip_settings": {"config": {"style": "noise"}}})
+    assert _materialize(home, "style_segment_job", f"{report['clip']}|001")
+    assert not _materialize(home, "deliver_clip_job", report["clip"])
+    assert _materialize(home, "style_segment_job", f"{report['clip']}|000")
+    assert _materialize(home, "deliver_clip_job", report["clip"])
+    deliveries = [path for path in (home / "store" / "delivery" / report["clip"]).iterdir() if path.is_dir()]
+    assert len(deliveries) == 2
 
 
 def test_permanent_faults_are_not_retried(split_clip: dict, clip: Clip, stylize: Stylize, home: Path) -> None:

@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import pytest
+
+from dagster_project.errors import IntegrityError, ObjectMissingError
+from resources.folder_store import FolderStore
+from resources.records import ChunkObject, ClipSettings, SegmentRecord
+
+SETTINGS = ClipSettings(
+    style="starry-night", model_key="models/a", model_sha256="ab", device="cpu", precision="fp32", media_container="mp4"
+)
+CHUNK = ChunkObject(index=0, start=0, stop=24, key="work/a", sha256="cd", size_bytes=7)
+RECORD = SegmentRecord(segment=0, start=0, stop=24, chunks=(CHUNK,), settings=SETTINGS)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path)
+
+
+def test_a_record_is_read_back_as_it_was_written(store: FolderStore) -> None:
+    RECORD.write(store, "work/record.json")
+    assert SegmentRecord.read(store, "work/record.json") == RECORD
+
+
+def test_writing_the_same_record_again_leaves_the_object_alone(store: FolderStore) -> None:
+    RECORD.write(store, "work/record.json")
+    before = store.stat("work/record.json")
+    RECORD.write(store, "work/record.json")
+    assert store.stat("work/record.json") == before
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"not json", b'{"segment": 0}'])
+def test_an_unreadable_record_counts_as_none_and_says_so_when_it_must_be_there(
+    store: FolderStore, content: bytes
+) -> None:
+    store.put("work/record.json", content)
+    assert SegmentRecord.find(store, "work/record.json") is None
+    with pytest.raises(IntegrityError, match="cannot be read"):
+        SegmentRecord.read(store, "work/record.json")
+
+
+def test_a_missing_record_is_named(store: FolderStore) -> None:
+    assert SegmentRecord.find(store, "work/none.json") is None
+    with pytest.raises(ObjectMissingError, match=r"work/none\.json"):
+        SegmentRecord.read(store, "work/none.json")
+
+
+def test_the_look_depends_on_the_model_and_not_on_the_media_container() -> None:
+    changed = {
+        field: ClipSettings(**{**SETTINGS.to_dict(), field: "x"}).look for field in ("model_sha256", "precision")
+    }
+    assert len({SETTINGS.look, *changed.values()}) == 3
+    assert ClipSettings(**{**SETTINGS.to_dict(), "media_container": "mkv"}).look == SETTINGS.look
