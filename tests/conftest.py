@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,16 +32,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Makes clips of ``tests.clips`` by name, each once."""
-    folder = tmp_path_factory.mktemp("clips")
-    made: dict[str, Path] = {}
-
-    def make(name: str) -> Path:
-        if name not in made:
-            made[name] = make_clip(name, folder)
-        return made[name]
-
-    return make
+    """The path of a clip by its name in ``tests.clips``, made once; treat the file as read-only."""
+    directory = tmp_path_factory.mktemp("clips")
+    return cache(lambda name: make_clip(name, directory))
 
 
 @pytest.fixture

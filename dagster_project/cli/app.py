@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import warnings
 from pathlib import Path
@@ -104,6 +105,8 @@ def _serve(settings: Settings, host: str, port: int) -> NoReturn:
     workspace = PROJECT_ROOT / "workspace.yaml"
     environment = {**os.environ, "DAGSTER_HOME": str(settings.dagster_dir), "STYLIZE_HOME": str(settings.home)}
     command = [sys.executable, "-m", "dagster", "dev", "-w", str(workspace), "--host", host, "--port", str(port)]
+    # Dagster ends on SIGTERM only where SIGINT is not ignored, as it is in a shell's background job.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.chdir(PROJECT_ROOT)
     os.execve(sys.executable, command, environment)  # noqa: S606 - no shell is wanted
 

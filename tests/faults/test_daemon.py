@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import dagster as dg
+import psutil
 import pytest
 
 from dagster_project.cli.home import open_instance
@@ -29,13 +30,14 @@ def _free_port() -> int:
 
 
 def _end(process: subprocess.Popen) -> None:
-    """Stop a process group as Ctrl-C does; by force if it does not listen."""
-    os.killpg(process.pid, signal.SIGINT)
-    try:
-        process.wait(30)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    """Ask the command to end, as a service manager does; it must end, and everything that it started with it."""
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.terminate()
+    _, alive = psutil.wait_procs([psutil.Process(process.pid), *children], timeout=30)
+    for survivor in alive:
+        survivor.kill()
+    process.wait()
+    assert not alive
 
 
 @pytest.fixture

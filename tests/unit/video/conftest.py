@@ -1,4 +1,4 @@
-"""Clips and their manifests, made once for all tests of the video package."""
+"""Limits and manifests, made once for all tests of the video package."""
 
 from collections.abc import Callable
 from functools import cache
@@ -9,20 +9,12 @@ import pytest
 from dagster_project.video.limits import DecodeLimits
 from dagster_project.video.manifest import VideoManifest
 from dagster_project.video.scan import scan
-from tests.clips import make_clip
 
 
 @pytest.fixture(scope="session")
 def limits() -> DecodeLimits:
     """Caps that no good clip meets, and that end a hanging test soon."""
     return DecodeLimits(stall_seconds=30, total_seconds=60)
-
-
-@pytest.fixture(scope="session")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Return the path of a clip by its name in ``tests.clips``; treat the file as read-only."""
-    directory = tmp_path_factory.mktemp("clips")
-    return cache(lambda name: make_clip(name, directory))
 
 
 @pytest.fixture(scope="session")
