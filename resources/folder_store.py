@@ -117,13 +117,12 @@ class FolderStore(MediaStore):
     @contextmanager
     def _temporary(self) -> Iterator[BinaryIO]:
         self._incoming.mkdir(parents=True, exist_ok=True)
-        path = self._incoming / f"{uuid.uuid4().hex}.part"
+        file = _create_locked(self._incoming)
         try:
-            with path.open("xb") as file:
-                fcntl.flock(file, fcntl.LOCK_SH)
+            with file:
                 yield file
         finally:
-            path.unlink(missing_ok=True)
+            Path(file.name).unlink(missing_ok=True)
 
     def _commit(self, temporary: Path, target: Path, key: str, *, if_absent: bool, if_match: str | None) -> None:
         if if_absent:
@@ -145,6 +144,16 @@ class FolderStore(MediaStore):
         with (self._incoming / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _create_locked(folder: Path) -> BinaryIO:
+    """A new file that :meth:`FolderStore.sweep` leaves alone."""
+    while True:
+        file = (folder / f"{uuid.uuid4().hex}.part").open("xb")
+        fcntl.flock(file, fcntl.LOCK_SH)
+        if os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()  # swept between its creation and its lock
 
 
 def _blocks(source: Path | bytes) -> Iterator[bytes]:
