@@ -133,3 +133,20 @@ def test_sweeping_removes_what_killed_writers_left_but_not_what_is_being_written
         store.sweep()
         assert alive.exists()
     assert not dead.exists()
+
+
+def test_sweeping_all_the_time_disturbs_no_writer(store: FolderStore) -> None:
+    done = threading.Event()
+
+    def sweep() -> None:
+        while not done.is_set():
+            store.sweep()
+
+    sweeper = threading.Thread(target=sweep)
+    sweeper.start()
+    try:
+        for number in range(500):
+            store.put(f"work/{number % 5}", str(number).encode())
+    finally:
+        done.set()
+        sweeper.join()
