@@ -1,8 +1,8 @@
 """The sound of a clip, as it must come out again: a digest over the packets of every audio track.
 
-Lies in ``work/<clip>/<content>/tracks.json``; partitioned by clip. Sound is never decoded and its bytes are not stored
-a second time: ``final_video`` copies the packets from the snapshot of the upload and proves by these digests that none
-changed.
+Lies in ``work/<clip>/<content>/tracks-<v>.json``; partitioned by clip. Sound is never decoded and its bytes are not
+stored a second time: ``final_video`` copies the packets from the snapshot of the upload and proves by these digests
+that none changed.
 """
 
 from pathlib import Path

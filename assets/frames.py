@@ -17,7 +17,7 @@ from assets.unused_cells import record_unused_cells
 from dagster_project import code_versions
 from dagster_project.partitions import cell_key, grid, grid_by_clip, segments_by_clip
 from dagster_project.video.plan import Chunk, Segment
-from resources.chunk_objects import publish_chunk, published_chunk
+from resources.chunk_objects import publish_chunk, published_chunks
 from resources.clip_lease import ClipLease
 from resources.content import current_content, read_manifest, read_plan
 from resources.deployment import DecoderResource, ScratchResource
@@ -48,20 +48,17 @@ def split_segments(
         DecodeError: the upload does not decode to what its manifest says.
     """
     segments = list(segments)
-    objects = {
-        chunk.index: _find_chunk(store, keys, segment, chunk) for segment in segments for chunk in segment.chunks
-    }
-    missing = [chunk for segment in segments for chunk in segment.chunks if objects[chunk.index] is None]
-    objects.update(_split_missing(store, keys, missing, folder, decoder=decoder, progress=progress))
-    records = [_record(segment, objects) for segment in segments]
+    objects: dict[int, ChunkObject] = {}
+    for segment in segments:
+        targets = {chunk.index: keys.frames_chunk(chunk.index) for chunk in segment.chunks}
+        before = SegmentRecord.find(store, keys.frames_segment(segment.index))
+        objects |= published_chunks(store, segment.chunks, targets, record=before)
+    missing = [chunk for segment in segments for chunk in segment.chunks if chunk.index not in objects]
+    objects |= _split_missing(store, keys, missing, folder, decoder=decoder, progress=progress)
+    records = [SegmentRecord.of(segment, objects) for segment in segments]
     for record in records:
         record.write(store, keys.frames_segment(record.segment))
     return records
-
-
-def _find_chunk(store: MediaStore, keys: ContentKeys, segment: Segment, chunk: Chunk) -> ChunkObject | None:
-    record = SegmentRecord.find(store, keys.frames_segment(segment.index))
-    return published_chunk(store, keys.frames_chunk(chunk.index), chunk, record=record)
 
 
 def _split_missing(
@@ -88,11 +85,6 @@ def _split_missing(
             file.unlink()
             advance(chunk.num_frames)
     return published
-
-
-def _record(segment: Segment, objects: dict[int, ChunkObject | None]) -> SegmentRecord:
-    chunks = tuple(stored for chunk in segment.chunks if (stored := objects[chunk.index]) is not None)
-    return SegmentRecord(segment=segment.index, start=segment.start, stop=segment.stop, chunks=chunks)
 
 
 @dg.asset(

@@ -21,7 +21,7 @@ from dagster_project.frame_transform import FrameTransform, Picture, transform_p
 from dagster_project.partitions import grid, grid_by_clip, parse_cell
 from dagster_project.video.manifest import VideoTrack
 from dagster_project.video.plan import Chunk, Segment
-from resources.chunk_objects import publish_chunk, published_chunk
+from resources.chunk_objects import publish_chunk, published_chunks
 from resources.clip_lease import ClipLease
 from resources.content import current_content, read_manifest, read_plan
 from resources.deployment import ScratchResource
@@ -99,10 +99,8 @@ def style_segment(
     started = time.monotonic()
     targets = {chunk.index: keys.styled_chunk(settings.look, chunk.index) for chunk in segment.chunks}
     before = SegmentRecord.find(store, keys.styled_segment(segment.index))
-    objects = {
-        chunk.index: published_chunk(store, targets[chunk.index], chunk, record=before) for chunk in segment.chunks
-    }
-    missing = [chunk for chunk in segment.chunks if objects[chunk.index] is None]
+    objects = published_chunks(store, segment.chunks, targets, record=before)
+    missing = [chunk for chunk in segment.chunks if chunk.index not in objects]
     num_frames = sum(chunk.num_frames for chunk in missing)
     if missing:
         sources = {
@@ -114,16 +112,9 @@ def style_segment(
             painter = _ChunkPainter(store=store, track=track, transform=transform, folder=folder, advance=advance)
             for chunk in missing:
                 objects[chunk.index] = painter.paint(chunk, sources[chunk.index], targets[chunk.index])
-    record = _record(segment, objects, settings)
+    record = SegmentRecord.of(segment, objects, settings)
     record.write(store, keys.styled_segment(segment.index))
     return StyledSegment(record=record, num_styled_frames=num_frames, seconds=time.monotonic() - started)
-
-
-def _record(segment: Segment, objects: dict[int, ChunkObject | None], settings: ClipSettings) -> SegmentRecord:
-    chunks = tuple(stored for chunk in segment.chunks if (stored := objects[chunk.index]) is not None)
-    return SegmentRecord(
-        segment=segment.index, start=segment.start, stop=segment.stop, chunks=chunks, settings=settings
-    )
 
 
 @dg.asset(

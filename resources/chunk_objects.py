@@ -1,5 +1,6 @@
 """Chunks in the store: the unit of publishing, of reuse and of resume."""
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from dagster_project.errors import PreconditionError
@@ -32,6 +33,14 @@ def published_chunk(
         store.delete(key)
         return None
     return found
+
+
+def published_chunks(
+    store: MediaStore, chunks: Iterable[Chunk], keys: Mapping[int, str], *, record: SegmentRecord | None
+) -> dict[int, ChunkObject]:
+    """Those of ``chunks`` that lie at their ``keys`` and can be reused, by chunk index; see :func:`published_chunk`."""
+    found = {chunk.index: published_chunk(store, keys[chunk.index], chunk, record=record) for chunk in chunks}
+    return {index: stored for index, stored in found.items() if stored is not None}
 
 
 def publish_chunk(store: MediaStore, key: str, chunk: Chunk, file: Path) -> ChunkObject:

@@ -3,7 +3,6 @@
 import json
 from typing import TYPE_CHECKING
 
-from dagster_project import code_versions
 from dagster_project.video.manifest import VideoManifest
 from dagster_project.video.plan import SegmentPlan
 from resources.media_store import MediaStore
@@ -62,5 +61,5 @@ def read_tracks(store: MediaStore, keys: ContentKeys) -> "tuple[TrackDigest, ...
 
 def write_tracks(store: MediaStore, keys: ContentKeys, tracks: "tuple[TrackDigest, ...]") -> None:
     """Store the digests of the audio tracks of a content."""
-    document = {"code_version": code_versions.TRACKS, "tracks": [track.to_dict() for track in tracks]}
+    document = {"tracks": [track.to_dict() for track in tracks]}
     store.put(keys.tracks, json.dumps(document, indent=2).encode())

@@ -17,11 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 from dagster_project.errors import IntegrityError, ObjectMissingError
-
-AREAS: Final = ("landing", "work", "models", "delivery")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,12 +7,14 @@ object it stands for.
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from dagster_project import code_versions
-from dagster_project.errors import IntegrityError, ObjectMissingError
+from dagster_project.errors import IntegrityError, ObjectMissingError, PreconditionError
+from dagster_project.video.plan import Segment
 from resources.media_store import MediaStore
 
 
@@ -30,10 +32,20 @@ class Record:
         return cls(**document)
 
     def write(self, store: MediaStore, key: str) -> None:
-        """Store under ``key``, replacing what lies there; nothing is written if that is the same record."""
+        """Store under ``key``, replacing what lies there; nothing is written if that is the same record.
+
+        Raises:
+            PreconditionError: another writer was first with another record, which is left as it is.
+        """
         content = json.dumps(self.to_dict(), indent=2, ensure_ascii=False).encode()
-        if store.stat(key) is None or store.read_bytes(key) != content:
-            store.put(key, content)
+        present = store.stat(key)
+        if present is not None and store.read_bytes(key) == content:
+            return
+        try:
+            store.put(key, content, if_absent=present is None, if_match=present.etag if present else None)
+        except PreconditionError:
+            if store.read_bytes(key) != content:
+                raise
 
     @classmethod
     def read(cls, store: MediaStore, key: str) -> Self:
@@ -141,6 +153,12 @@ class SegmentRecord(Record):
         chunks = tuple(ChunkObject(**chunk) for chunk in document.pop("chunks"))
         settings = document.pop("settings")
         return cls(chunks=chunks, settings=ClipSettings(**settings) if settings else None, **document)
+
+    @classmethod
+    def of(cls, segment: Segment, objects: Mapping[int, ChunkObject], settings: ClipSettings | None = None) -> Self:
+        """The record of ``segment``, given the stored object of each of its chunks by chunk index."""
+        chunks = tuple(objects[chunk.index] for chunk in segment.chunks)
+        return cls(segment=segment.index, start=segment.start, stop=segment.stop, chunks=chunks, settings=settings)
 
     @property
     def num_frames(self) -> int:

@@ -10,7 +10,7 @@
     work/<clip>/source.json                     which content was read last
     work/<clip>/settings.json                   how the clip shall look
     work/<clip>/<content>/original              snapshot of the content
-    work/<clip>/<content>/manifest.json, plan.json, tracks.json
+    work/<clip>/<content>/manifest.json, plan.json, tracks-<v>.json
     work/<clip>/<content>/frames/<v>/…          lossless chunks and one record per segment
     work/<clip>/<content>/styled/<look>/…       styled chunks
     work/<clip>/<content>/styled/<segment>.json one record per segment
@@ -102,7 +102,7 @@ class ContentKeys:
     @property
     def tracks(self) -> str:
         """The digests of the audio tracks."""
-        return f"{self.prefix}/tracks.json"
+        return f"{self.prefix}/tracks-{code_versions.TRACKS}.json"
 
     def frames_chunk(self, chunk: int) -> str:
         """One lossless chunk."""

@@ -1,9 +1,12 @@
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from dagster_project.errors import IntegrityError, ObjectMissingError
+from dagster_project.errors import IntegrityError, ObjectMissingError, PreconditionError
 from resources.folder_store import FolderStore
+from resources.media_store import StoredObject
 from resources.records import ChunkObject, ClipSettings, SegmentRecord
 
 SETTINGS = ClipSettings(
@@ -28,6 +31,33 @@ def test_writing_the_same_record_again_leaves_the_object_alone(store: FolderStor
     before = store.stat("work/record.json")
     RECORD.write(store, "work/record.json")
     assert store.stat("work/record.json") == before
+
+
+class _Beaten(FolderStore):
+    """A store in which another writer always comes first, with the content ``theirs``."""
+
+    theirs = b""
+
+    def put(self, key: str, source: Path | bytes, **conditions: Any) -> StoredObject:
+        super().put(key, self.theirs)
+        return super().put(key, source, **conditions)
+
+
+def test_a_writer_that_comes_second_with_the_same_record_is_content(tmp_path: Path) -> None:
+    store = _Beaten(tmp_path)
+    store.theirs = json.dumps(RECORD.to_dict(), indent=2).encode()
+    RECORD.write(store, "work/record.json")
+    assert SegmentRecord.read(store, "work/record.json") == RECORD
+
+
+def test_a_writer_that_comes_second_with_another_record_notices_and_overwrites_nothing(tmp_path: Path) -> None:
+    store = _Beaten(tmp_path)
+    store.theirs = b"theirs"
+    FolderStore(tmp_path).put("work/old.json", b"old")
+    for key in ("work/new.json", "work/old.json"):
+        with pytest.raises(PreconditionError):
+            RECORD.write(store, key)
+        assert store.read_bytes(key) == b"theirs"
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b"not json", b'{"segment": 0}'])
