@@ -1,7 +1,7 @@
 """A short real clip without any download: a camera that glides over photographs from scikit-image, with a chord."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -60,7 +60,9 @@ def _pictures() -> Iterator[Picture]:
             yield picture
 
 
-def _glide(name: str, start: tuple[float, float, float], stop: tuple[float, float, float]):  # noqa: ANN202
+def _glide(
+    name: str, start: tuple[float, float, float], stop: tuple[float, float, float]
+) -> Callable[[float], Picture]:
     """A function from time (0..1) to the picture that the camera sees then."""
     import skimage.data
 

@@ -1,6 +1,7 @@
 """The home of a local deployment: its store, its Dagster instance, and what killed processes left in them."""
 
 import fcntl
+import os
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef  # no public way to open an instance without DAGSTER_HOME
@@ -49,7 +50,10 @@ def prepare_home(settings: Settings) -> FolderStore:
         settings.dagster_dir.mkdir(parents=True, exist_ok=True)
         instance_settings = settings.dagster_dir / "dagster.yaml"
         if not instance_settings.exists():
-            instance_settings.write_text(INSTANCE_SETTINGS)
+            # In one step: a process that is killed here, or one that starts beside it, must not find half of it.
+            unfinished = settings.dagster_dir / f"dagster.yaml.{os.getpid()}"
+            unfinished.write_text(INSTANCE_SETTINGS)
+            unfinished.replace(instance_settings)
     except OSError as error:
         raise SettingsError(
             f"cannot use {settings.home} as home: {error.strerror or error}; name another by --home"

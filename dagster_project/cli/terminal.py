@@ -17,12 +17,12 @@ EXIT_USER_ERROR = 2
 EXIT_INTERRUPTED = 130
 
 
-def open_console(*, quiet: bool) -> Console:
+def open_console() -> Console:
     """A console on standard error.
 
     It writes to a duplicate of the descriptor, so that it stays on the terminal whatever is done to ``sys.stderr``.
     """
-    return Console(file=os.fdopen(os.dup(sys.stderr.fileno()), "w"), quiet=quiet, highlight=False)
+    return Console(file=os.fdopen(os.dup(sys.stderr.fileno()), "w"), highlight=False)
 
 
 def say(line: str) -> None:

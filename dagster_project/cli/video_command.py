@@ -70,9 +70,9 @@ def restyle_file(
     Raises:
         StylizeError: with the one line that the user needs.
     """
-    _check_readable(source)
+    check_readable(source)
     media_container = check_output(output, source) if output else "unchanged"
-    console = open_console(quiet=False)
+    console = open_console()
     store = prepare_home(settings)
     stylizer: StylizerResource = build_resources(settings)["stylizer"]
     config = ClipSettingsConfig(style=_resolve_style(store, stylizer, style), media_container=media_container)
@@ -110,7 +110,12 @@ def _report(store: FolderStore, clip: str, outcome: Outcome, output: Path | None
     )
 
 
-def _check_readable(source: Path) -> None:
+def check_readable(source: Path) -> None:
+    """Refuse at once what is no readable file, before anything is uploaded.
+
+    Raises:
+        ProbeError: it is missing, a folder, or may not be read.
+    """
     try:
         if source.is_file():
             source.open("rb").close()
