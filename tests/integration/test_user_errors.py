@@ -4,10 +4,13 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
+from dagster_project.cli.video_command import check_readable
+from dagster_project.errors import ProbeError
 from tests.conftest import Stylize
 
 Clip = Callable[[str], Path]
@@ -86,6 +89,16 @@ def test_absurd_dimensions_are_refused_by_the_cap(
 def test_a_missing_file_and_a_folder_are_refused(stylize: Stylize, home: Path, tmp_path: Path) -> None:
     _assert_refused(stylize("video", tmp_path / "none.mp4", "--home", home), home, "none.mp4", "no such file")
     _assert_refused(stylize("video", tmp_path, "--home", home), home, "is a folder")
+
+
+def test_a_file_without_permission_is_refused(
+    clip: Clip, tmp_path: Path, unprivileged: Callable[[], AbstractContextManager[None]]
+) -> None:
+    path = tmp_path / "secret.mp4"
+    path.write_bytes(clip("one_frame").read_bytes())
+    path.chmod(0)
+    with unprivileged(), pytest.raises(ProbeError, match=r"secret\.mp4.*Permission denied"):
+        check_readable(path)
 
 
 def test_an_unknown_style_is_refused_with_the_known_ones(clip: Clip, stylize: Stylize, home: Path) -> None:

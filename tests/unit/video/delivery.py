@@ -74,7 +74,7 @@ def packet_table(path: Path, selector: str, *options: str) -> list[tuple[Fractio
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-copyts", "-i", str(path), "-map", selector]
     command += ["-c", "copy", *options, "-f", "framemd5", "-"]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    base = Fraction(re.search(r"^#tb 0: (\d+/\d+)$", text, re.MULTILINE)[1])  # type: ignore[index]
+    (base,) = map(Fraction, re.findall(r"^#tb 0: (\d+/\d+)$", text, re.MULTILINE))
     rows = [[cell.strip() for cell in line.split(",")] for line in text.splitlines() if line and line[0] != "#"]
     return [(int(row[2]) * base, int(row[3]) * base, row[5]) for row in rows]
 

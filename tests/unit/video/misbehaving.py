@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from dagster_project.errors import ProbeError
@@ -73,7 +74,7 @@ def exit_quietly(arguments: Arguments, channel: Channel) -> None:
 def count_items(arguments: Arguments, channel: Channel) -> None:
     """Send ten items as fast as the consumer allows, noting each in a file first."""
     for index in range(10):
-        with open(arguments["log"], "a", encoding="utf-8") as log:  # noqa: PTH123
+        with Path(arguments["log"]).open("a", encoding="utf-8") as log:
             log.write(f"{index}\n")
         channel.item(index)
 

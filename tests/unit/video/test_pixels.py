@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import cast
 
 import av
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from dagster_project.errors import DecodeError, EncodeError
 from dagster_project.video.lossless import read_chunk
 from dagster_project.video.manifest import ColorTags, VideoTrack
-from dagster_project.video.pixels import delivered_picture, from_rgb, rgb_pictures, to_rgb
+from dagster_project.video.pixels import Picture, delivered_picture, from_rgb, rgb_pictures, to_rgb
 from dagster_project.video.plan import plan_segments
 from dagster_project.video.split import split
 from dagster_project.video.tonemap import nits_to_pq, pq_to_nits, to_bt709, tone_curve
@@ -157,7 +158,7 @@ def test_padding_repeats_the_last_column_and_row():
 
 def test_wrong_shapes_and_unknown_matrices_are_refused_with_what_was_expected():
     with pytest.raises(EncodeError, match=r"shape \(32, 224, 3\), got float64 of shape \(2, 2, 3\)"):
-        from_rgb(np.zeros((2, 2, 3)), delivered_picture(TRACK))  # type: ignore[arg-type]
+        from_rgb(cast("Picture", np.zeros((2, 2, 3))), delivered_picture(TRACK))
     with pytest.raises(DecodeError, match="32x32 where the manifest says 224x32"):
         to_rgb(filled("yuv420p", 0, 0, 0), TRACK)
     with pytest.raises(DecodeError, match="colour matrix 8"):
