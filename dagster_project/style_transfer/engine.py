@@ -5,7 +5,7 @@ jump.
 """
 
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
@@ -39,13 +39,11 @@ class EngineChoice:
         device: ``cpu`` or ``cuda``.
         precision: ``fp32``, ``bf16``, or ``fp16`` (CUDA only).
         batch_size: frames per call.
-        num_threads: threads of torch's CPU kernels for the whole process; None leaves torch's own choice.
     """
 
     device: Device
     precision: Precision
     batch_size: int
-    num_threads: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no engine can do."""
@@ -56,26 +54,9 @@ class EngineChoice:
         if self.device == "cpu" and self.precision == "fp16":
             msg = "precision 'fp16' needs device 'cuda'; on 'cpu' use 'bf16' or 'fp32'"
             raise StyleError(msg)
-        if self.batch_size < 1 or (self.num_threads is not None and self.num_threads < 1):
-            msg = f"batch size and threads must be at least 1, got {self.batch_size} and {self.num_threads}"
+        if self.batch_size < 1:
+            msg = f"batch size must be at least 1, got {self.batch_size}"
             raise StyleError(msg)
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form, recorded with the clip."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, document: dict[str, Any]) -> Self:
-        """Read back what :meth:`to_dict` wrote.
-
-        Raises:
-            StyleError: a field is missing, unknown, or has a value out of range.
-        """
-        try:
-            return cls(**document)
-        except TypeError as error:
-            msg = f"recorded engine {document} does not have the fields of an EngineChoice ({error})"
-            raise StyleError(msg) from error
 
 
 def choose_engine(*, device: str = "auto", precision: str = "auto", width: int, height: int) -> EngineChoice:
@@ -122,8 +103,6 @@ class StyleTransform:
         """
         if choice.device == "cuda":
             _require_cuda()
-        if choice.num_threads is not None:
-            torch.set_num_threads(choice.num_threads)
         self.choice = choice
         self.batch_size = choice.batch_size
         self.device: str = choice.device

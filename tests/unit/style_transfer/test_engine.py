@@ -1,6 +1,5 @@
 """The engine: bytes in, bytes out, the same for every batch composition."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -126,11 +125,6 @@ def test_a_checkpoint_becomes_a_transform(tmp_path: Path) -> None:
     assert np.array_equal(StyleTransform.from_checkpoint(path, FP32)(frames), transform()(frames))
 
 
-def test_the_choice_survives_json() -> None:
-    choice = EngineChoice(device="cpu", precision="bf16", batch_size=3, num_threads=2)
-    assert EngineChoice.from_dict(json.loads(json.dumps(choice.to_dict()))) == choice
-
-
 @pytest.mark.parametrize(
     "document",
     [
@@ -138,14 +132,11 @@ def test_the_choice_survives_json() -> None:
         {"device": "cpu", "precision": "int8", "batch_size": 1},
         {"device": "cpu", "precision": "fp16", "batch_size": 1},
         {"device": "cpu", "precision": "fp32", "batch_size": 0},
-        {"device": "cpu", "precision": "fp32", "batch_size": 1, "num_threads": 0},
-        {"device": "cpu", "precision": "fp32"},
-        {"device": "cpu", "precision": "fp32", "batch_size": 1, "speed": "high"},
     ],
 )
 def test_choices_that_make_no_sense_are_refused(document: dict[str, Any]) -> None:
     with pytest.raises(StyleError):
-        EngineChoice.from_dict(document)
+        EngineChoice(**document)
 
 
 @pytest.mark.parametrize(("fast", "precision"), [(True, "bf16"), (False, "fp32")])
