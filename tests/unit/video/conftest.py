@@ -9,6 +9,7 @@ import pytest
 from dagster_project.video.limits import DecodeLimits
 from dagster_project.video.manifest import VideoManifest
 from dagster_project.video.scan import scan
+from tests.unit.video.delivery import Deliver, deliverer
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +22,14 @@ def limits() -> DecodeLimits:
 def manifest(clip: Callable[[str], Path], limits: DecodeLimits) -> Callable[[str], VideoManifest]:
     """Return the scanned manifest of a clip by its name."""
     return cache(lambda name: scan(clip(name), limits=limits))
+
+
+@pytest.fixture(scope="session")
+def delivered(
+    clip: Callable[[str], Path],
+    manifest: Callable[[str], VideoManifest],
+    limits: DecodeLimits,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Deliver:
+    """Deliver a clip by its name and a suffix, each once; treat the files as read-only."""
+    return deliverer(clip, manifest, limits, tmp_path_factory.mktemp("delivered"))

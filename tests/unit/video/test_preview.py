@@ -8,12 +8,6 @@ import pytest
 
 from dagster_project.errors import EncodeError
 from dagster_project.video.preview import find_ffmpeg, render_side_by_side
-from tests.unit.video.delivery import Deliver, deliverer
-
-
-@pytest.fixture(scope="module")
-def delivered(clip, manifest, limits, tmp_path_factory) -> Deliver:
-    return deliverer(clip, manifest, limits, tmp_path_factory.mktemp("previewed"))
 
 
 def halves(path: Path):

@@ -14,12 +14,6 @@ from dagster_project.video.mux import stitch
 from dagster_project.video.tracks import read_tracks
 from dagster_project.video.verify import verify_delivery
 from tests.clips import CLIPS, run_ffmpeg
-from tests.unit.video.delivery import Deliver, deliverer
-
-
-@pytest.fixture(scope="module")
-def delivered(clip, manifest, limits, tmp_path_factory) -> Deliver:
-    return deliverer(clip, manifest, limits, tmp_path_factory.mktemp("verified"))
 
 
 def verify(delivery, limits, output=None, *, truth=None, **options):
