@@ -49,6 +49,12 @@ class StyleError(StylizeError):
     """A style is unknown, or its checkpoint cannot be used."""
 
 
+class StyleNotTrainedError(StyleError):
+    """An image was uploaded for the style, and no network has been trained from it yet."""
+
+    permanent = False
+
+
 class StoreError(StylizeError):
     """Base of what can go wrong with stored objects."""
 
@@ -71,6 +77,32 @@ class StoreFullError(StoreError):
     """The device that holds the store has no space left."""
 
     permanent = False
+
+
+class StoreAccessError(StoreError):
+    """The store refuses what these credentials ask: a right is missing, or they are wrong or have expired."""
+
+
+class StoreUnavailableError(StoreError):
+    """The store did not answer, however often it was asked; a later attempt may find it well again."""
+
+    permanent = False
+
+
+class AlertError(StylizeError):
+    """A message about failures could not be delivered; a later attempt may find the webhook well again."""
+
+    permanent = False
+
+
+class AlertRefusedError(AlertError):
+    """The webhook does not accept this message."""
+
+    permanent = True
+
+
+class RetirementError(StylizeError):
+    """A clip cannot be retired now."""
 
 
 class StepFailedError(StylizeError):

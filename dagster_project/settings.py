@@ -4,10 +4,12 @@ Every setting has an environment variable ``STYLIZE_<NAME>`` and a default that 
 """
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_type_hints
+from urllib.parse import urlsplit
 
 from dagster_project.errors import SettingsError
 
@@ -15,6 +17,64 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+StoreKind = Literal["folder", "azure"]
+Credential = Literal["identity", "sas", "key", "connection-string"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AzureAccount:
+    """One storage account and how to sign in to it. Secrets are known by the names of their variables only.
+
+    Attributes:
+        role: ``media`` or ``operations``; stands in the names of the variables.
+        url: blob endpoint, without credentials; empty where a connection string names it.
+        credential: ``identity`` asks Entra ID for whoever this process is; the others are secrets in the environment.
+    """
+
+    role: Literal["media", "operations"]
+    url: str
+    credential: Credential
+
+    @property
+    def sas_token_variable(self) -> str:
+        """Variable of the SAS token."""
+        return f"STYLIZE_{self.role.upper()}_SAS_TOKEN"
+
+    @property
+    def key_variable(self) -> str:
+        """Variable of the account key."""
+        return f"STYLIZE_{self.role.upper()}_ACCOUNT_KEY"
+
+    @property
+    def connection_string_variable(self) -> str:
+        """Variable of the connection string."""
+        return f"STYLIZE_{self.role.upper()}_CONNECTION_STRING"
+
+    @property
+    def secret_variable(self) -> str | None:
+        """Variable of the secret that the chosen credential needs, if any."""
+        return {
+            "identity": None,
+            "sas": self.sas_token_variable,
+            "key": self.key_variable,
+            "connection-string": self.connection_string_variable,
+        }[self.credential]
+
+    def check(self, environment: Mapping[str, str]) -> None:
+        """Raise SettingsError unless the account can be reached with what is set."""
+        variable = f"STYLIZE_{self.role.upper()}_ACCOUNT_URL"
+        parts = urlsplit(self.url)
+        if self.credential != "connection-string" and not (parts.scheme in ("https", "http") and parts.netloc):
+            raise SettingsError(
+                f"{variable}={self.url!r}: STYLIZE_STORE=azure needs the account's blob endpoint, https://…"
+            )
+        if parts.query:
+            raise SettingsError(f"{variable} must not carry a SAS token: put that into {self.sas_token_variable}")
+        if self.secret_variable is not None and not environment.get(self.secret_variable):
+            raise SettingsError(
+                f"STYLIZE_{self.role.upper()}_CREDENTIAL={self.credential!r}: the variable {self.secret_variable}"
+                " is not set"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +91,14 @@ class Settings:
         max_frames: longest accepted clip, in frames.
         decode_stall_seconds: a decoder that yields nothing for so long is stopped.
         decode_total_seconds: a decoder that runs longer than this is stopped.
+        store: where videos, intermediates, models and deliveries lie: a folder (also a mounted share), or Azure Blob.
+        media_account_url: blob endpoint of the account of landing/ and delivery/.
+        operations_account_url: blob endpoint of the account of everything else.
+        media_credential: how to sign in to the media account.
+        operations_credential: how to sign in to the operations account.
+        container_prefix: what the names of the storage containers begin with.
+        ui_url: where people open the Dagster UI; links in alerts begin with it.
+        alert_quiet_minutes: at most one alert about a clip in so many minutes.
     """
 
     home: Path = Path(".stylize")
@@ -42,6 +110,14 @@ class Settings:
     max_frames: int = 400_000
     decode_stall_seconds: int = 60
     decode_total_seconds: int = 6 * 3600
+    store: StoreKind = "folder"
+    media_account_url: str = ""
+    operations_account_url: str = ""
+    media_credential: Credential = "identity"
+    operations_credential: Credential = "identity"
+    container_prefix: str = ""
+    ui_url: str = "http://127.0.0.1:3000"
+    alert_quiet_minutes: int = 15
 
     @property
     def store_dir(self) -> Path:
@@ -63,6 +139,20 @@ class Settings:
         """Folder of temporary files."""
         return self.home / "scratch"
 
+    @property
+    def media_account(self) -> AzureAccount:
+        """The account of what customers touch."""
+        return AzureAccount(role="media", url=self.media_account_url, credential=self.media_credential)
+
+    @property
+    def operations_account(self) -> AzureAccount:
+        """The account of everything else."""
+        return AzureAccount(role="operations", url=self.operations_account_url, credential=self.operations_credential)
+
+    def on_folder_store(self) -> Self:
+        """These settings with the local folder as the store, whatever the deployment uses."""
+        return replace(self, store="folder")
+
     def at(self, home: Path | None) -> Self:
         """These settings with another home, made absolute; the same home where ``home`` is None."""
         return replace(self, home=(home or self.home).expanduser().absolute())
@@ -75,7 +165,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         environment: the variables to read; those of the process by default.
 
     Raises:
-        SettingsError: a variable has a value that its setting cannot take.
+        SettingsError: a variable has a value that its setting cannot take, or one that is needed is missing.
     """
     environment = os.environ if environment is None else environment
     hints = get_type_hints(Settings)
@@ -84,7 +174,19 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         for field in fields(Settings)
         if (variable := f"STYLIZE_{field.name.upper()}") in environment
     }
-    return Settings(**values).at(None)
+    settings = Settings(**values).at(None)
+    if settings.store == "azure":
+        settings.media_account.check(environment)
+        settings.operations_account.check(environment)
+        _check_container_prefix(settings.container_prefix)
+    return settings
+
+
+def _check_container_prefix(prefix: str) -> None:
+    if prefix and not re.fullmatch(r"[a-z0-9](-?[a-z0-9])*-?", prefix):
+        raise SettingsError(
+            f"STYLIZE_CONTAINER_PREFIX={prefix!r}: expected lower-case letters, digits and single hyphens"
+        )
 
 
 def _parse(variable: str, text: str, kind: Any) -> Any:

@@ -1,5 +1,6 @@
 """The media store in a folder: a laptop's disk, or a mounted share (blobfuse, Azure Files, NFS)."""
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -14,12 +15,16 @@ from resources.media_store import MediaStore, ObjectInfo, StoredObject
 
 COPY_SIZE_BYTES = 4 * 1024 * 1024
 
+# What file systems without hard links say when one is wanted.
+NO_HARD_LINKS = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS})
+
 
 class FolderStore(MediaStore):
     """Objects are files below ``root``; uncommitted ones lie in ``root/.incoming``, which no listing shows.
 
-    Commit is a hard link (only if absent) or a rename (replace), both atomic on POSIX file systems. An ETag is made of
-    inode, size and modification time: every commit brings a new inode, so it changes even if the bytes do not.
+    Commit is a hard link (only if absent) or a rename (replace), both atomic on POSIX file systems; a mount that has no
+    hard links makes do with a lock, which on blobfuse holds for one machine only. An ETag is made of inode, size
+    and modification time: every commit brings a new inode, so it changes even if the bytes do not.
     """
 
     def __init__(self, root: Path) -> None:
@@ -125,13 +130,11 @@ class FolderStore(MediaStore):
             Path(file.name).unlink(missing_ok=True)
 
     def _commit(self, temporary: Path, target: Path, key: str, *, if_absent: bool, if_match: str | None) -> None:
-        if if_absent:
-            try:
-                os.link(temporary, target)
-            except FileExistsError:
-                raise PreconditionError(f"the object {key!r} exists already") from None
+        if if_absent and _link(temporary, target, key):
             return
         with self._replace_lock():
+            if if_absent and target.exists():
+                raise PreconditionError(f"the object {key!r} exists already")
             if if_match is not None:
                 current = self.stat(key)
                 if current is None or current.etag != if_match:
@@ -144,6 +147,19 @@ class FolderStore(MediaStore):
         with (self._incoming / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def _link(temporary: Path, target: Path, key: str) -> bool:
+    """Give the file its name unless that is taken; False where the file system has no hard links (blobfuse, SMB)."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise PreconditionError(f"the object {key!r} exists already") from None
+    except OSError as error:
+        if error.errno in NO_HARD_LINKS:
+            return False
+        raise
+    return True
 
 
 def _create_locked(folder: Path) -> BinaryIO:

@@ -1,8 +1,8 @@
 """The one interface behind which videos, intermediates, models and deliveries are stored.
 
-A store holds immutable-looking objects under slash-separated keys in four areas: ``landing/`` (what customers upload),
-``work/`` (intermediates), ``models/`` (style checkpoints) and ``delivery/`` (what customers fetch). Backends differ in
-where the bytes lie, not in what callers may rely on:
+A store holds immutable-looking objects under slash-separated keys in areas: ``landing/`` (what customers upload),
+``uploads/`` and ``clips/`` (what is known of it), ``work/`` (intermediates), ``models/`` (style checkpoints) and
+``delivery/`` (what customers fetch). Backends differ in where the bytes lie, not in what callers may rely on:
 
 * a reader never sees half an object: writes go to a temporary place and are committed in one step;
 * every version of an object has an ETag, and a write can demand "only if absent" or "only if still this version";
@@ -43,8 +43,44 @@ class StoredObject(ObjectInfo):
     sha256: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreUsage:
+    """What a store object has asked of a paid service so far; all zero where the store is a folder.
+
+    Attributes:
+        requests: billed transactions, every retry included.
+        sent_bytes: content that left this machine.
+        received_bytes: content that came to this machine.
+    """
+
+    requests: int = 0
+    sent_bytes: int = 0
+    received_bytes: int = 0
+
+    def __add__(self, other: "StoreUsage") -> "StoreUsage":
+        """Both together."""
+        return StoreUsage(
+            requests=self.requests + other.requests,
+            sent_bytes=self.sent_bytes + other.sent_bytes,
+            received_bytes=self.received_bytes + other.received_bytes,
+        )
+
+    def __sub__(self, earlier: "StoreUsage") -> "StoreUsage":
+        """What came after ``earlier``."""
+        return StoreUsage(
+            requests=self.requests - earlier.requests,
+            sent_bytes=self.sent_bytes - earlier.sent_bytes,
+            received_bytes=self.received_bytes - earlier.received_bytes,
+        )
+
+
 class MediaStore(abc.ABC):
     """Where every byte of the product lies. Safe to use from several threads and processes at once."""
+
+    @property
+    def usage(self) -> StoreUsage:
+        """What this object has asked of a paid service since it was made."""
+        return StoreUsage()
 
     @abc.abstractmethod
     def stat(self, key: str) -> ObjectInfo | None:
@@ -69,6 +105,8 @@ class MediaStore(abc.ABC):
         Raises:
             PreconditionError: a condition does not hold; nothing was changed.
             StoreFullError: no space is left; nothing was changed.
+            StoreAccessError: the credentials do not allow it. This and the next can come from every method.
+            StoreUnavailableError: the store does not answer.
         """
 
     @abc.abstractmethod
@@ -77,7 +115,7 @@ class MediaStore(abc.ABC):
 
         Raises:
             ObjectMissingError: there is no such object.
-            PreconditionError: the object is not the version ``if_match``.
+            PreconditionError: the object is not the version ``if_match``, or was replaced while it was being read.
         """
 
     @abc.abstractmethod

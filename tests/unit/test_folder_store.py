@@ -1,12 +1,15 @@
+"""What only the folder backend has to get right; what every store promises: tests/integration/test_media_store.py."""
+
+import errno
 import fcntl
-import hashlib
 import threading
 from pathlib import Path
 
 import pytest
 
-from dagster_project.errors import IntegrityError, ObjectMissingError, PreconditionError, StoreError, StoreFullError
+from dagster_project.errors import IntegrityError, PreconditionError, StoreFullError
 from resources.folder_store import FolderStore
+from resources.media_store import StoreUsage
 
 
 @pytest.fixture
@@ -14,41 +17,28 @@ def store(tmp_path: Path) -> FolderStore:
     return FolderStore(tmp_path / "store")
 
 
-def test_what_was_put_is_read_back_with_its_digest(store: FolderStore) -> None:
-    written = store.put("work/clip/a.bin", b"hello")
-    assert written.sha256 == hashlib.sha256(b"hello").hexdigest() == store.digest("work/clip/a.bin")
-    assert store.read_bytes("work/clip/a.bin", sha256=written.sha256) == b"hello"
-    assert store.stat("work/clip/a.bin").etag == written.etag
+def test_bytes_that_changed_on_the_disk_are_noticed_when_they_are_read(store: FolderStore, tmp_path: Path) -> None:
+    good = store.put("work/a", b"good").sha256
+    Path(store.location("work/a")).write_bytes(b"evil")
+    with pytest.raises(IntegrityError, match="damaged"):
+        store.read_bytes("work/a", sha256=good)
+    with pytest.raises(IntegrityError, match="damaged"), store.as_file("work/a", tmp_path, sha256=good):
+        pass
 
 
-def test_a_file_is_streamed_in_and_out(store: FolderStore, tmp_path: Path) -> None:
-    source, target = tmp_path / "in", tmp_path / "out"
-    source.write_bytes(bytes(range(256)) * 50_000)
-    written = store.put("landing/film.mp4", source)
-    assert store.download("landing/film.mp4", target) == written.sha256
-    assert target.read_bytes() == source.read_bytes()
+def test_a_folder_costs_no_requests(store: FolderStore) -> None:
+    store.put("work/a", b"x")
+    assert store.usage == StoreUsage(requests=0, sent_bytes=0, received_bytes=0)
 
 
-def test_creating_what_exists_is_refused_and_changes_nothing(store: FolderStore) -> None:
-    store.put("work/a", b"first", if_absent=True)
-    with pytest.raises(PreconditionError, match="exists already"):
-        store.put("work/a", b"second", if_absent=True)
-    assert store.read_bytes("work/a") == b"first"
+@pytest.mark.parametrize("error_number", [errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_of_many_writers_one_wins_also_where_there_are_no_hard_links(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch, error_number: int
+) -> None:
+    def refuse(_source: Path, _target: Path) -> None:
+        raise OSError(error_number, "no hard links here")
 
-
-def test_replacing_another_version_than_the_one_seen_is_refused(store: FolderStore) -> None:
-    seen = store.put("work/a", b"one")
-    store.put("work/a", b"two", if_match=seen.etag)
-    with pytest.raises(PreconditionError, match="another writer"):
-        store.put("work/a", b"three", if_match=seen.etag)
-    assert store.read_bytes("work/a") == b"two"
-
-
-def test_the_etag_changes_even_if_the_bytes_do_not(store: FolderStore) -> None:
-    assert store.put("work/a", b"same").etag != store.put("work/a", b"same").etag
-
-
-def test_of_many_writers_that_create_one_object_exactly_one_wins(store: FolderStore) -> None:
+    monkeypatch.setattr("os.link", refuse)
     outcomes: list[str] = []
 
     def create(name: str) -> None:
@@ -64,51 +54,6 @@ def test_of_many_writers_that_create_one_object_exactly_one_wins(store: FolderSt
     for thread in threads:
         thread.join()
     assert [store.read_bytes("work/a").decode()] == outcomes
-
-
-def test_a_reader_that_demands_a_version_is_told_when_it_was_replaced(store: FolderStore, tmp_path: Path) -> None:
-    seen = store.put("landing/a", b"one")
-    store.put("landing/a", b"two")
-    with pytest.raises(PreconditionError, match="replaced"):
-        store.download("landing/a", tmp_path / "copy", if_match=seen.etag)
-
-
-def test_a_damaged_object_is_noticed_when_it_is_read(store: FolderStore, tmp_path: Path) -> None:
-    good = store.put("work/a", b"good").sha256
-    Path(store.location("work/a")).write_bytes(b"evil")
-    with pytest.raises(IntegrityError, match="damaged"):
-        store.read_bytes("work/a", sha256=good)
-    with pytest.raises(IntegrityError, match="damaged"):
-        store.download("work/a", tmp_path / "copy", sha256=good)
-    assert not (tmp_path / "copy").exists()
-    with pytest.raises(IntegrityError, match="damaged"), store.as_file("work/a", tmp_path, sha256=good):
-        pass
-
-
-def test_listing_shows_committed_objects_below_a_prefix_in_key_order(store: FolderStore) -> None:
-    for key in ("work/b/2", "work/b/1", "work/bc", "landing/b"):
-        store.put(key, b"")
-    assert [info.key for info in store.list("work/b")] == ["work/b/1", "work/b/2", "work/bc"]
-    assert [info.key for info in store.list("work/b/")] == ["work/b/1", "work/b/2"]
-    assert list(store.list("delivery/")) == []
-
-
-def test_names_with_spaces_quotes_and_unicode_work(store: FolderStore) -> None:
-    for name in ("a b", 'it\'s "it"', "-x", "日本語", "#?%+"):
-        store.put(f"landing/{name}.mp4", name.encode())
-        assert store.read_bytes(f"landing/{name}.mp4") == name.encode()
-
-
-def test_keys_cannot_leave_the_store(store: FolderStore) -> None:
-    for key in ("../x", "work/../../x", "/etc/passwd", ""):
-        with pytest.raises(StoreError, match="bad object key"):
-            store.put(key, b"")
-
-
-def test_missing_objects_are_named(store: FolderStore) -> None:
-    assert store.stat("work/none") is None
-    with pytest.raises(ObjectMissingError, match="work/none"):
-        store.read_bytes("work/none")
 
 
 def test_a_full_device_is_reported_and_leaves_nothing_behind(

@@ -21,3 +21,49 @@ def test_variables_are_read_with_their_types() -> None:
 def test_a_bad_value_is_refused_by_the_name_of_its_variable(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"{name}='{value}': expected"):
         load_settings({name: value})
+
+
+AZURE = {
+    "STYLIZE_STORE": "azure",
+    "STYLIZE_MEDIA_ACCOUNT_URL": "https://media.example",
+    "STYLIZE_OPERATIONS_ACCOUNT_URL": "https://operations.example",
+}
+
+
+def test_azure_by_identity_needs_no_more_than_two_urls() -> None:
+    settings = load_settings(AZURE)
+    assert (settings.media_account.url, settings.operations_account.url) == (
+        "https://media.example",
+        "https://operations.example",
+    )
+    assert settings.media_account.credential == "identity"
+    assert settings.on_folder_store().store == "folder"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"STYLIZE_MEDIA_ACCOUNT_URL": ""}, "STYLIZE_MEDIA_ACCOUNT_URL='': STYLIZE_STORE=azure needs"),
+        (
+            {"STYLIZE_OPERATIONS_ACCOUNT_URL": "account"},
+            "STYLIZE_OPERATIONS_ACCOUNT_URL='account': STYLIZE_STORE=azure",
+        ),
+        (
+            {"STYLIZE_MEDIA_ACCOUNT_URL": "https://a?sig=secret"},
+            "must not carry a SAS token: put that into STYLIZE_MEDIA_",
+        ),
+        ({"STYLIZE_MEDIA_CREDENTIAL": "password"}, "expected one of identity, sas, key, connection-string"),
+        ({"STYLIZE_MEDIA_CREDENTIAL": "sas"}, "the variable STYLIZE_MEDIA_SAS_TOKEN is not set"),
+        ({"STYLIZE_OPERATIONS_CREDENTIAL": "key"}, "the variable STYLIZE_OPERATIONS_ACCOUNT_KEY is not set"),
+        ({"STYLIZE_MEDIA_CREDENTIAL": "connection-string"}, "the variable STYLIZE_MEDIA_CONNECTION_STRING is not set"),
+        ({"STYLIZE_CONTAINER_PREFIX": "Prod_"}, "STYLIZE_CONTAINER_PREFIX='Prod_': expected lower-case letters"),
+    ],
+)
+def test_half_a_setting_of_azure_is_refused_with_what_is_missing(changes: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message) as raised:
+        load_settings({**AZURE, **changes})
+    assert "secret" not in str(raised.value)
+
+
+def test_settings_of_azure_do_not_disturb_a_folder_store() -> None:
+    assert load_settings({**AZURE, "STYLIZE_STORE": "folder", "STYLIZE_MEDIA_CREDENTIAL": "key"}).store == "folder"
