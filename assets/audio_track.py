@@ -1,6 +1,6 @@
 """The sound of a clip, as it must come out again: a digest over the packets of every audio track.
 
-Lies in ``work/<clip>/<content>/tracks-<v>.json``; partitioned by clip. Sound is never decoded and its bytes are not
+Lies in ``clips/<clip>/<content>/tracks-<v>.json``; partitioned by clip. Sound is never decoded and its bytes are not
 stored a second time: ``final_video`` copies the packets from the snapshot of the upload and proves by these digests
 that none changed.
 """
@@ -13,10 +13,11 @@ import dagster as dg
 from assets.automation import when_inputs_are_fresh
 from assets.failures import TRANSIENT_RETRIES, failures_explained
 from assets.source_video import source_video
+from assets.storage_use import storage_use
 from dagster_project import code_versions
 from dagster_project.partitions import clips
 from resources.clip_lease import ClipLease
-from resources.content import current_content, write_tracks
+from resources.content import current_content, original_file, write_tracks
 from resources.deployment import DecoderResource, ScratchResource
 from resources.media_store import MediaStore
 from resources.records import digest_of
@@ -32,11 +33,12 @@ def read_sound(
     """Digest every audio track of a content and store the result.
 
     Raises:
+        ObjectMissingError: neither the snapshot of the upload is there nor the upload itself.
         DecodeError: the sound cannot be read.
     """
     from dagster_project.video.untrusted import scan_tracks
 
-    with store.as_file(keys.original, folder, sha256=keys.sha256) as original:
+    with original_file(store, keys, folder) as original:
         tracks = scan_tracks(original, limits=decoder.limits)
     write_tracks(store, keys, tracks)
     return tracks
@@ -60,7 +62,7 @@ def audio_track(
     scratch: ScratchResource,
 ) -> dg.MaterializeResult:
     """The sound of the clip, described by the digest of its packets, which the delivered video must carry unchanged."""
-    clip = context.partition_key
+    clip, before = context.partition_key, store.usage
     with failures_explained(), lease.shared(clip), scratch.folder() as folder:
         tracks = read_sound(store, current_content(store, clip), folder, decoder=decoder)
     return dg.MaterializeResult(
@@ -69,6 +71,7 @@ def audio_track(
             "tracks": len(tracks),
             "packets": sum(track.num_packets for track in tracks),
             "sound": "; ".join(map(_describe, tracks)) or "none",
+            **storage_use(store, since=before),
         },
     )
 

@@ -1,20 +1,24 @@
 """How each clip shall look: the style, its exact model, the arithmetic.
 
-Lies in ``work/<clip>/settings.json``; partitioned by clip. It is an asset of its own so that restyling a clip makes its
-styled frames stale but not its split frames.
+Lies in ``clips/<clip>/settings.json``; partitioned by clip. It is an asset of its own so that restyling a clip makes
+its styled frames stale but not its split frames.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Literal
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from assets.failures import failures_explained
-from assets.style_model import load_style, style_model
-from assets.unused_cells import record_unused_cells, unused_segments
+from assets.style_loading import load_style
+from assets.style_model import style_model
+from assets.unchanged import is_known_upload
+from assets.unused_cells import unused_cells_recorded, unused_segments
 from dagster_project import code_versions
+from dagster_project.errors import SettingsError
 from dagster_project.partitions import clips
 from resources.clip_lease import ClipLease
 from resources.content import find_current_plan
@@ -34,12 +38,46 @@ class ClipSettingsConfig(dg.Config):
     )
 
 
+def parse_wishes(document: bytes, *, name: str, styles: Collection[str]) -> ClipSettingsConfig:
+    """Read what a JSON object beside an upload asks for.
+
+    Args:
+        document: the content of the file.
+        name: what to call the file in messages.
+        styles: those that there are.
+
+    Raises:
+        SettingsError: it is no JSON object, or one of its keys or values is not to be had.
+    """
+    try:
+        wishes = ClipSettingsConfig.model_validate_json(document)
+        unknown = sorted(json.loads(document).keys() - ClipSettingsConfig.model_fields.keys())
+    except ValidationError as error:
+        raise SettingsError(f"{name!r}: {_first_problem(error)}") from error
+    if unknown:
+        raise SettingsError(
+            f"{name!r}: unknown key {unknown[0]!r}; expected {', '.join(ClipSettingsConfig.model_fields)}"
+        )
+    if wishes.style is not None and wishes.style not in styles:
+        raise SettingsError(f"{name!r}: unknown style {wishes.style!r}; expected one of {', '.join(sorted(styles))}")
+    return wishes
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    key = ".".join(map(str, problem["loc"]))
+    if not key:
+        return f"expected a JSON object ({problem['msg']})"
+    return f"{key!r} cannot be {problem['input']!r}: {problem['msg']}"
+
+
 def resolve_settings(
     store: MediaStore, stylizer: StylizerResource, clip: str, config: ClipSettingsConfig, scratch: Path
 ) -> ClipSettings:
     """Fill in what ``config`` leaves open, and pin the style to the digest of its model.
 
     Raises:
+        StyleNotTrainedError: an image was uploaded for the style, and nothing has been trained from it yet.
         StyleError: there is no such style, or its checkpoint cannot be used here.
     """
     present = ClipSettings.find(store, settings_key(clip))
@@ -66,6 +104,7 @@ def resolve_settings(
     kinds={"json"},
     owners=["team:artists"],
     code_version=code_versions.STYLE,
+    output_required=False,
 )
 def clip_settings(
     context: dg.AssetExecutionContext,
@@ -81,8 +120,8 @@ def clip_settings(
         settings = resolve_settings(store, stylizer, clip, config, folder)
         settings.write(store, settings_key(clip))
         plan = find_current_plan(store, clip)
-    yield dg.MaterializeResult(
-        data_version=dg.DataVersion(f"{settings.look}-{settings.media_container}"), metadata=settings.to_dict()
-    )
-    if plan is not None:
-        record_unused_cells(context.instance, clip, unused_segments(plan), assets=("styled_frames",))
+    data_version = f"{settings.look}-{settings.media_container}"
+    if is_known_upload(context, data_version):
+        return
+    with unused_cells_recorded(context.instance, {clip: unused_segments(plan)} if plan else {}):
+        yield dg.MaterializeResult(data_version=dg.DataVersion(data_version), metadata=settings.to_dict())

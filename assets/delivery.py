@@ -1,22 +1,20 @@
-"""Assemble, prove and publish a delivery: what ``final_video`` does, in three steps."""
+"""Gather the parts of a delivery, assemble them, and prove the result: all of ``final_video`` but publishing."""
 
-import json
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dagster_project import code_versions
-from dagster_project.errors import PreconditionError, StoreError, VerificationError
+from dagster_project.errors import VerificationError
 from dagster_project.video.manifest import VideoManifest
 from dagster_project.video.plan import SegmentPlan
-from resources.content import read_manifest, read_plan, read_tracks
+from resources.content import original_file, read_manifest, read_plan, read_tracks
 from resources.deployment import DecoderResource
 from resources.media_store import MediaStore
 from resources.progress import Progress, cumulative
-from resources.receipt import Receipt, current_versions
-from resources.records import ClipSettings, Delivery, SegmentRecord, SourceRecord, digest_of, digest_of_file
-from resources.store_layout import ContentKeys, delivery_key, latest_delivery_key, source_record_key
+from resources.records import ClipSettings, Delivery, SegmentRecord, SourceRecord, digest_of
+from resources.store_layout import ContentKeys, latest_delivery_key, source_record_key
 
 if TYPE_CHECKING:
     from dagster_project.video.pixels import DeliveredPicture
@@ -113,6 +111,7 @@ def assemble(
     """Join the chunks into ``folder`` and read the result back.
 
     Raises:
+        ObjectMissingError: a chunk, or the upload, is gone.
         IntegrityError: a stored chunk is damaged.
         MuxError: the chunks do not fit together.
     """
@@ -123,7 +122,7 @@ def assemble(
     keys = ContentKeys(parts.clip, parts.source.sha256)
     file = folder / f"{parts.clip}.{parts.settings.media_container}"
     with ExitStack() as stack:
-        original = stack.enter_context(store.as_file(keys.original, folder, sha256=keys.sha256))
+        original = stack.enter_context(original_file(store, keys, folder))
         chunks = [
             stack.enter_context(store.as_file(chunk.key, folder, sha256=chunk.sha256))
             for record in parts.segments
@@ -154,102 +153,3 @@ def _source_is_flat(store: MediaStore, parts: Parts, folder: Path) -> bool:
             if not is_single_color(next(rgb_pictures(read_chunk(file), parts.manifest.video))):
                 return False
     return True
-
-
-def publish(store: MediaStore, parts: Parts, assembled: Assembled, checks: dict[str, bool], folder: Path) -> Delivery:
-    """Publish the video, its table and its receipt, and then make them the clip's latest delivery.
-
-    Raises:
-        StoreError: another file lies where an immutable delivery shall be.
-    """
-    from resources.frames_table import write_frames_table
-
-    table = folder / "frames.parquet"
-    num_rows = write_frames_table(parts.manifest.video, parts.segments, table)
-    video_key, video_sha256 = _put_once(store, parts, assembled.file)
-    table_key, table_sha256 = _put_once(store, parts, table)
-    receipt = _receipt(parts, assembled, checks, video_sha256, {"sha256": table_sha256, "rows": num_rows})
-    receipt_file = folder / "receipt.json"
-    receipt_file.write_text(json.dumps(receipt.to_dict(), indent=2, ensure_ascii=False))
-    receipt_key, receipt_sha256 = _put_once(store, parts, receipt_file)
-    delivery = Delivery(
-        delivery=parts.delivery,
-        video_key=video_key,
-        video_sha256=video_sha256,
-        table_key=table_key,
-        table_sha256=table_sha256,
-        receipt_key=receipt_key,
-        receipt_sha256=receipt_sha256,
-    )
-    delivery.write(store, latest_delivery_key(parts.clip))
-    return delivery
-
-
-def _put_once(store: MediaStore, parts: Parts, file: Path) -> tuple[str, str]:
-    key = delivery_key(parts.clip, parts.delivery, file.name)
-    try:
-        return key, store.put(key, file, if_absent=True).sha256
-    except PreconditionError:
-        present = store.digest(key)
-    if present != digest_of_file(file):
-        raise StoreError(
-            f"another {key!r} was delivered before, and deliveries are never changed: it has SHA-256 {present};"
-            " remove it by hand if it is wrong, then materialize final_video again"
-        )
-    return key, present
-
-
-def _receipt(
-    parts: Parts, assembled: Assembled, checks: dict[str, bool], video_sha256: str, table: dict[str, Any]
-) -> Receipt:
-    return Receipt(
-        clip=parts.clip,
-        source=_describe_source(parts),
-        delivered=_describe_delivered(parts, assembled, video_sha256),
-        counts={
-            "frames": parts.manifest.video.num_frames,
-            "segments": len(parts.segments),
-            "chunks": len(parts.plan.chunks),
-        },
-        audio=[facts.to_dict() for facts in assembled.verification.sound],
-        other_tracks=[track.to_dict() for track in assembled.report.tracks],
-        settings=parts.settings.to_dict() | {"look": parts.settings.look},
-        frames_table=table,
-        checks=checks,
-        versions=current_versions(),
-        notes=[*parts.manifest.notes, *assembled.picture.notes, *assembled.report.notes],
-    )
-
-
-def _describe_source(parts: Parts) -> dict[str, Any]:
-    video = parts.manifest.video
-    return {
-        "upload": parts.source.landing_key,
-        "sha256": parts.source.sha256,
-        "size_bytes": parts.source.size_bytes,
-        "container": parts.manifest.container,
-        "stream_index": video.stream_index,
-        "codec": video.codec,
-        "width": video.width,
-        "height": video.height,
-        "pixel_format": video.pixel_format,
-        "time_base": str(video.time_base),
-        "start_seconds": str(video.start_seconds),
-        "duration_seconds": str(video.duration_seconds),
-    }
-
-
-def _describe_delivered(parts: Parts, assembled: Assembled, video_sha256: str) -> dict[str, Any]:
-    picture = assembled.picture
-    return {
-        "name": assembled.file.name,
-        "sha256": video_sha256,
-        "size_bytes": assembled.file.stat().st_size,
-        "width": picture.width,
-        "height": picture.height,
-        "sample_aspect_ratio": str(picture.sample_aspect_ratio),
-        "color": asdict(picture.color),
-        "duration_seconds": str(parts.manifest.video.duration_seconds),
-        "shift_seconds": str(assembled.report.shift_seconds),
-        "rounding_seconds": str(assembled.report.rounding_seconds),
-    }

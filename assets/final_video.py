@@ -14,9 +14,11 @@ import dagster as dg
 from assets.audio_track import audio_track
 from assets.automation import when_inputs_are_fresh
 from assets.checks import delivery_check_specs, recorded_results, results_of
-from assets.delivery import assemble, delivery_digest, find_delivery, gather_parts, publish
+from assets.delivery import assemble, delivery_digest, find_delivery, gather_parts
 from assets.failures import TRANSIENT_RETRIES, failures_explained
+from assets.publishing import publish
 from assets.source_video import source_video
+from assets.storage_use import storage_use, storage_use_of_clip
 from assets.styled_frames import styled_frames
 from dagster_project import code_versions
 from dagster_project.errors import VerificationError
@@ -67,7 +69,7 @@ def final_video(
     scratch: ScratchResource,
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """The restyled video as the customer gets it: same sound, same timing, no frame lost; with its receipt."""
-    clip = context.partition_key
+    clip, before = context.partition_key, store.usage
     with failures_explained(), lease.shared(clip), scratch.folder() as folder:
         parts = gather_parts(store, clip)
         delivery = find_delivery(store, clip, parts.delivery)
@@ -79,11 +81,13 @@ def final_video(
             if not all(result.passed for result in results):
                 yield from results
                 _refuse_failed(clip, results)
-            delivery = publish(store, parts, assembled, {str(r.check_name): r.passed for r in results}, folder)
+            checks = {str(result.check_name): result.passed for result in results}
+            used = storage_use_of_clip(context.instance, clip, len(parts.plan.segments)) + (store.usage - before)
+            delivery = publish(store, parts, assembled, checks, folder, used=used)
         receipt = Receipt.read(store, delivery.receipt_key)
     yield dg.MaterializeResult(
         data_version=dg.DataVersion(delivery.video_sha256),
-        metadata=_describe(store, delivery, receipt),
+        metadata=_describe(store, delivery, receipt) | storage_use(store, since=before),
         check_results=results,
     )
 

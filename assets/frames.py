@@ -13,13 +13,14 @@ import dagster as dg
 from assets.automation import when_inputs_are_fresh
 from assets.failures import TRANSIENT_RETRIES, failures_explained
 from assets.source_video import source_video
-from assets.unused_cells import record_unused_cells
+from assets.storage_use import storage_use
+from assets.unused_cells import unused_cells_recorded
 from dagster_project import code_versions
 from dagster_project.partitions import cell_key, grid, grid_by_clip, segments_by_clip
 from dagster_project.video.plan import Chunk, Segment
 from resources.chunk_objects import publish_chunk, published_chunks
 from resources.clip_lease import ClipLease
-from resources.content import current_content, read_manifest, read_plan
+from resources.content import current_content, original_file, read_manifest, read_plan
 from resources.deployment import DecoderResource, ScratchResource
 from resources.media_store import MediaStore
 from resources.progress import Progress
@@ -45,6 +46,7 @@ def split_segments(
     """Make sure that the chunks of ``segments`` are stored, decoding only if some are missing or damaged.
 
     Raises:
+        ObjectMissingError: chunks are missing, and so is the upload.
         DecodeError: the upload does not decode to what its manifest says.
     """
     segments = list(segments)
@@ -59,6 +61,25 @@ def split_segments(
     for record in records:
         record.write(store, keys.frames_segment(record.segment))
     return records
+
+
+def ensure_split(
+    store: MediaStore,
+    keys: ContentKeys,
+    segment: Segment,
+    folder: Path,
+    *,
+    decoder: DecoderResource,
+    progress: Progress,
+) -> SegmentRecord:
+    """The record of ``segment``, split again if some of its chunks expired since.
+
+    Raises:
+        ObjectMissingError: chunks are missing, and so is the upload.
+        DecodeError: the upload does not decode to what its manifest says.
+    """
+    found = find_split_segment(store, keys, segment)
+    return found or split_segments(store, keys, [segment], folder, decoder=decoder, progress=progress)[0]
 
 
 def _split_missing(
@@ -77,7 +98,7 @@ def _split_missing(
         return published
     manifest = read_manifest(store, keys)
     with (
-        store.as_file(keys.original, folder, sha256=keys.sha256) as original,
+        original_file(store, keys, folder) as original,
         progress.track("split", total=sum(chunk.num_frames for chunk in missing)) as advance,
     ):
         for chunk, file in split(original, manifest, missing, folder, limits=decoder.limits):
@@ -109,6 +130,7 @@ def frames(
     """The frames of the clip exactly as they decode, pixels untouched, in lossless chunks of 24."""
     unused: dict[str, list[int]] = {}
     for clip, indices in segments_by_clip(context.partition_keys).items():
+        before = store.usage
         with failures_explained(), lease.shared(clip), scratch.folder() as folder:
             keys = current_content(store, clip)
             plan = read_plan(store, keys)
@@ -116,11 +138,12 @@ def frames(
             records = split_segments(store, keys, used, folder, decoder=decoder, progress=progress)
         found = {record.segment: record for record in records}
         unused[clip] = [index for index in indices if index not in found]
+        # One decode serves all segments: what it asked of the store stands with the first of them.
+        context.add_asset_metadata(storage_use(store, since=before), partition_key=cell_key(clip, indices[0]))
         for index in indices:
             context.add_asset_metadata(_describe(found.get(index)), partition_key=cell_key(clip, index))
-    yield dg.MaterializeResult()
-    for clip, indices in unused.items():
-        record_unused_cells(context.instance, clip, indices, assets=("styled_frames",))
+    with unused_cells_recorded(context.instance, unused):
+        yield dg.MaterializeResult()
 
 
 def _describe(record: SegmentRecord | None) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """The uploaded videos, read once: identity, manifest of every frame, plan of segments and chunks.
 
-Lies in ``work/<clip>/<content>/``; partitioned by clip. Planning is done once per content: later steps only read the
-plan, so that a changed setting never moves the borders of content that is half done.
+Lies in ``clips/<clip>/<content>/``, the snapshot in ``work/<clip>/<content>/``; partitioned by clip. Planning is done
+once per content: later steps only read the plan, so that a changed setting never moves the borders of content that is
+half done.
 """
 
 from collections.abc import Iterator
@@ -12,8 +13,10 @@ import dagster as dg
 from pydantic import Field
 
 from assets.failures import TRANSIENT_RETRIES, failures_explained
-from assets.unused_cells import record_unused_cells, unused_segments
+from assets.storage_use import storage_use
+from assets.unchanged import is_known_upload
 from dagster_project import code_versions
+from dagster_project.errors import ObjectMissingError, PreconditionError
 from dagster_project.partitions import clips
 from dagster_project.video.manifest import VideoManifest
 from dagster_project.video.plan import SegmentPlan, plan_segments
@@ -25,6 +28,8 @@ from resources.progress import Progress, cumulative
 from resources.records import Registration, SourceRecord
 from resources.store_layout import ContentKeys, registration_key, source_record_key
 
+MAX_FILE_NAME_BYTES = 255
+
 
 class SourceVideoConfig(dg.Config):
     """What a run may choose when a clip is planned for the first time."""
@@ -34,21 +39,39 @@ class SourceVideoConfig(dg.Config):
         ge=1,
         description="Wished frames per partition: more means fewer pods, fewer means cheaper retries.",
     )
+    expected_etag: str | None = Field(
+        default=None,
+        description="Read only this version of the upload, and nothing if it was replaced; set by the upload sensor.",
+    )
 
 
-def find_current_source(store: MediaStore, clip: str) -> SourceRecord | None:
-    """The record of what was read, if the upload has not changed since and all that was made of it is there."""
+def find_current_source(store: MediaStore, clip: str, expected_etag: str | None = None) -> SourceRecord | None:
+    """The record of what was read, if that is still the upload and all that was made of it is there.
+
+    Args:
+        store: of the clip.
+        clip: partition key.
+        expected_etag: the version of the upload to look for, whether it was replaced since or not; by default the one
+            that lies in ``landing/`` now.
+    """
     record = SourceRecord.find(store, source_record_key(clip))
     if record is None or record.code_version != code_versions.SCAN:
         return None
     upload = store.stat(record.landing_key)
+    wanted = expected_etag or (upload.etag if upload else None)
     keys = ContentKeys(clip, record.sha256)
     complete = all(store.stat(key) for key in (keys.original, keys.manifest, keys.plan))
-    return record if upload and upload.etag == record.etag and complete else None
+    return record if record.etag == wanted and complete else None
 
 
 def read_source(
-    store: MediaStore, clip: str, folder: Path, *, decoder: DecoderResource, frames_per_segment: int, progress: Progress
+    store: MediaStore,
+    clip: str,
+    folder: Path,
+    *,
+    decoder: DecoderResource,
+    config: SourceVideoConfig,
+    progress: Progress,
 ) -> SourceRecord:
     """Read the upload of ``clip`` whole, scan it, plan it, and store what was found.
 
@@ -60,15 +83,34 @@ def read_source(
     """
     landing_key = Registration.read(store, registration_key(clip)).landing_key
     upload = store.require(landing_key)
-    original = folder / Path(landing_key).name
-    sha256 = store.download(landing_key, original, if_match=upload.etag)
+    original = folder / _file_name(landing_key)
+    sha256 = store.download(landing_key, original, if_match=config.expected_etag or upload.etag)
     keys = ContentKeys(clip, sha256)
-    _scan_and_plan(store, keys, original, decoder=decoder, frames_per_segment=frames_per_segment, progress=progress)
+    if not _is_scanned(store, keys):
+        _scan_and_plan(
+            store, keys, original, decoder=decoder, frames_per_segment=config.frames_per_segment, progress=progress
+        )
     if store.stat(keys.original) is None:
         store.put(keys.original, original)
     record = SourceRecord(landing_key=landing_key, etag=upload.etag, size_bytes=upload.size_bytes, sha256=sha256)
     record.write(store, source_record_key(clip))
     return record
+
+
+def _file_name(landing_key: str) -> str:
+    """The upload's own name, which messages show, unless it is longer than file systems take."""
+    path = Path(landing_key)
+    return path.name if len(path.name.encode()) <= MAX_FILE_NAME_BYTES else f"upload{path.suffix}"
+
+
+def _is_scanned(store: MediaStore, keys: ContentKeys) -> bool:
+    """Whether the same content was the last to be read: the upload then was replaced by itself."""
+    record = SourceRecord.find(store, source_record_key(keys.clip))
+    return (
+        record is not None
+        and (record.sha256, record.code_version) == (keys.sha256, code_versions.SCAN)
+        and all(store.stat(key) for key in (keys.manifest, keys.plan))
+    )
 
 
 def _scan_and_plan(
@@ -87,6 +129,12 @@ def _scan_and_plan(
     write_manifest(store, keys, manifest)
     if store.stat(keys.plan) is None:
         write_plan(store, keys, plan_segments(manifest.video.num_frames, frames_per_segment=frames_per_segment))
+
+
+def _is_replaced(store: MediaStore, clip: str, expected_etag: str | None) -> bool:
+    """Whether the version that the upload sensor wanted read is no longer there."""
+    upload = store.stat(Registration.read(store, registration_key(clip)).landing_key)
+    return expected_etag is not None and (upload is None or upload.etag != expected_etag)
 
 
 def _describe(
@@ -116,6 +164,7 @@ def _describe(
     kinds={"video"},
     owners=["team:video-operations"],
     code_version=code_versions.SCAN,
+    output_required=False,
     retry_policy=TRANSIENT_RETRIES,
 )
 def source_video(
@@ -128,14 +177,22 @@ def source_video(
     scratch: ScratchResource,
 ) -> Iterator[dg.MaterializeResult]:
     """The uploaded video: its identity, the exact time of every frame, and the plan of segments and chunks."""
-    clip = context.partition_key
+    clip, before = context.partition_key, store.usage
     with failures_explained(), lease.shared(clip), scratch.folder() as folder:
-        record = find_current_source(store, clip) or read_source(
-            store, clip, folder, decoder=decoder, frames_per_segment=config.frames_per_segment, progress=progress
-        )
+        try:
+            record = find_current_source(store, clip, config.expected_etag) or read_source(
+                store, clip, folder, decoder=decoder, config=config, progress=progress
+            )
+        except (PreconditionError, ObjectMissingError):
+            if not _is_replaced(store, clip, config.expected_etag):
+                raise
+            context.log.info("the upload was replaced or removed before it was read whole: there is nothing to do")
+            return
         keys = ContentKeys(clip, record.sha256)
         manifest, plan = read_manifest(store, keys), read_plan(store, keys)
+    if is_known_upload(context, record.sha256):
+        return
     yield dg.MaterializeResult(
-        data_version=dg.DataVersion(record.sha256), metadata=_describe(store, clip, record, manifest, plan)
+        data_version=dg.DataVersion(record.sha256),
+        metadata=_describe(store, clip, record, manifest, plan) | storage_use(store, since=before),
     )
-    record_unused_cells(context.instance, clip, unused_segments(plan), assets=("frames", "styled_frames"))

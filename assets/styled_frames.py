@@ -14,8 +14,9 @@ import dagster as dg
 from assets.automation import when_inputs_are_fresh
 from assets.clip_settings import clip_settings
 from assets.failures import TRANSIENT_RETRIES, failures_explained
-from assets.frames import frames
+from assets.frames import ensure_split, frames
 from assets.source_video import source_video
+from assets.storage_use import storage_use
 from dagster_project import code_versions
 from dagster_project.frame_transform import FrameTransform, Picture, transform_pictures
 from dagster_project.partitions import grid, grid_by_clip, parse_cell
@@ -24,7 +25,7 @@ from dagster_project.video.plan import Chunk, Segment
 from resources.chunk_objects import publish_chunk, published_chunks
 from resources.clip_lease import ClipLease
 from resources.content import current_content, read_manifest, read_plan
-from resources.deployment import ScratchResource
+from resources.deployment import DecoderResource, ScratchResource
 from resources.media_store import MediaStore
 from resources.progress import Advance, Progress
 from resources.records import ChunkObject, ClipSettings, SegmentRecord
@@ -87,12 +88,13 @@ def style_segment(
     folder: Path,
     *,
     stylizer: StylizerResource,
+    decoder: DecoderResource,
     progress: Progress,
 ) -> StyledSegment:
     """Style the chunks of ``segment`` that are not published yet, one by one, and record the segment.
 
     Raises:
-        ObjectMissingError: the segment has not been split.
+        ObjectMissingError: source chunks are missing, and so is the upload.
         IntegrityError: a stored chunk is damaged.
         StyleError: the style cannot be used on this machine.
     """
@@ -103,9 +105,8 @@ def style_segment(
     missing = [chunk for chunk in segment.chunks if chunk.index not in objects]
     num_frames = sum(chunk.num_frames for chunk in missing)
     if missing:
-        sources = {
-            source.index: source for source in SegmentRecord.read(store, keys.frames_segment(segment.index)).chunks
-        }
+        split = ensure_split(store, keys, segment, folder, decoder=decoder, progress=progress)
+        sources = {source.index: source for source in split.chunks}
         track = read_manifest(store, keys).video
         transform = stylizer.transform(store, settings, width=track.width, height=track.height, scratch=folder)
         with progress.track("style", total=num_frames) as advance:
@@ -139,20 +140,26 @@ def styled_frames(
     lease: dg.ResourceParam[ClipLease],
     progress: dg.ResourceParam[Progress],
     stylizer: StylizerResource,
+    decoder: DecoderResource,
     scratch: ScratchResource,
 ) -> dg.MaterializeResult:
     """The frames of one segment, repainted and encoded as they will be delivered. One partition is one GPU job."""
     clip, index = parse_cell(context.partition_key)
+    before = store.usage
     with failures_explained(), lease.shared(clip), scratch.folder() as folder:
         keys = current_content(store, clip)
         plan = read_plan(store, keys)
         if index >= len(plan.segments):
             return dg.MaterializeResult(metadata={"frames": 0})
         settings = ClipSettings.read(store, settings_key(clip))
+        segment = plan.segments[index]
         styled = style_segment(
-            store, keys, plan.segments[index], settings, folder, stylizer=stylizer, progress=progress
+            store, keys, segment, settings, folder, stylizer=stylizer, decoder=decoder, progress=progress
         )
-    return dg.MaterializeResult(data_version=dg.DataVersion(styled.record.digest), metadata=_describe(styled, settings))
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(styled.record.digest),
+        metadata=_describe(styled, settings) | storage_use(store, since=before),
+    )
 
 
 def _describe(styled: StyledSegment, settings: ClipSettings) -> dict[str, Any]:

@@ -1,10 +1,16 @@
-"""Cells of the grid that a clip does not need: recorded as materialized with no frames, so that nothing is started.
+"""Cells of the grid that a clip does not need: recorded as styled with no frames, so that no pod is started for them.
 
-Automation starts a cell when it is missing or older than an input. So whatever step updates an input of these cells
-records them again after its own materialization, in the order of the graph.
+Automation starts a cell when an input of it is newer. So a step that updates an input of these cells records them
+around its own materialization: afterwards, because they must be newer than their input; and beforehand, because a
+sensor may look between the two. Automation takes an update of the cell itself as the answer to every update of an input
+that it sees in the same look, and whenever it looks, one of the two records falls into the same look as the input's.
+(Recorded afterwards only, 63 runs were started for nothing when a tick fell into that half second.)
+
+``frames`` needs none of this: all its cells are materialized by one run, the unneeded ones with no frames.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 import dagster as dg
 
@@ -17,11 +23,22 @@ def unused_segments(plan: SegmentPlan) -> range:
     return range(len(plan.segments), MAX_SEGMENTS)
 
 
-def record_unused_cells(
-    instance: dg.DagsterInstance, clip: str, segments: Iterable[int], *, assets: Sequence[str]
-) -> None:
-    """Record the given cells of ``clip`` as materialized with no frames, asset by asset."""
-    cells = [cell_key(clip, segment) for segment in segments]
-    for asset in assets:
-        for cell in cells:
-            instance.report_runless_asset_event(dg.AssetMaterialization(asset, partition=cell, metadata={"frames": 0}))
+@contextmanager
+def unused_cells_recorded(instance: dg.DagsterInstance, segments: Mapping[str, Iterable[int]]) -> Iterator[None]:
+    """Record cells as styled with no frames, around the materialization of one of their inputs.
+
+    Args:
+        instance: whose event log.
+        segments: by clip, the indices of the segments that it does not need.
+    """
+    cells = [cell_key(clip, segment) for clip, indices in segments.items() for segment in indices]
+    _record(instance, cells)
+    yield
+    _record(instance, cells)
+
+
+def _record(instance: dg.DagsterInstance, cells: list[str]) -> None:
+    for cell in cells:
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization("styled_frames", partition=cell, metadata={"frames": 0})
+        )

@@ -14,6 +14,7 @@ from assets.frames import frames
 from assets.source_video import source_video
 from assets.style_model import style_model
 from assets.styled_frames import styled_frames
+from dagster_project.retirement import retire_clip_job
 
 load_style_job = dg.define_asset_job(
     "load_style_job", selection=[style_model], description="Make a style usable: check and register its checkpoint."
@@ -22,6 +23,11 @@ choose_look_job = dg.define_asset_job(
     "choose_look_job",
     selection=[clip_settings],
     description="Set how a clip shall look: its style, its media container.",
+)
+receive_upload_job = dg.define_asset_job(
+    "receive_upload_job",
+    selection=[source_video, clip_settings],
+    description="Take up an upload: read it, and set how it shall look. Automation does the rest.",
 )
 read_clip_job = dg.define_asset_job(
     "read_clip_job", selection=[source_video], description="Read an upload: identity, timestamps, plan."
@@ -42,9 +48,11 @@ deliver_clip_job = dg.define_asset_job(
 all_jobs = [
     load_style_job,
     choose_look_job,
+    receive_upload_job,
     read_clip_job,
     read_audio_job,
     split_frames_job,
     style_segment_job,
     deliver_clip_job,
+    retire_clip_job,
 ]

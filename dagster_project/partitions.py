@@ -11,7 +11,7 @@ https://docs.dagster.io/guides/build/partitions-and-backfills/partitioning-asset
 import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 
 import dagster as dg
@@ -19,6 +19,11 @@ import dagster as dg
 from dagster_project.video.plan import MAX_SEGMENTS
 
 MAX_SLUG_LENGTH = 60
+
+# Under which Dagster notes the partition of a run, or the first and the last of a range.
+PARTITION_TAG = "dagster/partition"
+RANGE_TAGS = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
+PARTITION_TAGS = (PARTITION_TAG, *RANGE_TAGS)
 
 clips = dg.DynamicPartitionsDefinition(name="clips")
 styles = dg.DynamicPartitionsDefinition(name="styles")
@@ -58,6 +63,12 @@ def parse_cell(key: str) -> tuple[str, int]:
     """Clip and segment index of a grid key. A run launched with the partition tag alone hands a plain string."""
     dimensions = grid.get_partition_key_from_str(str(key)).keys_by_dimension
     return dimensions["clip"], int(dimensions["segment"])
+
+
+def clips_of_run(tags: Mapping[str, str]) -> set[str]:
+    """The clips, or styles, whose partitions a run's tags name; of a range only the first and the last."""
+    keys = {tags[name] for name in PARTITION_TAGS if name in tags}
+    return {parse_cell(key)[0] if "|" in key else key for key in keys}
 
 
 def segments_by_clip(keys: Iterable[str]) -> dict[str, list[int]]:

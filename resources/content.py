@@ -1,13 +1,18 @@
 """Reading and writing the documents that describe one content of one clip."""
 
 import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dagster_project.errors import IntegrityError, ObjectMissingError, PreconditionError
 from dagster_project.video.manifest import VideoManifest
 from dagster_project.video.plan import SegmentPlan
 from resources.media_store import MediaStore
-from resources.records import SourceRecord
-from resources.store_layout import ContentKeys, source_record_key
+from resources.records import Registration, SourceRecord
+from resources.store_layout import ContentKeys, registration_key, source_record_key
 
 if TYPE_CHECKING:
     from dagster_project.video.tracks import TrackDigest
@@ -20,6 +25,37 @@ def current_content(store: MediaStore, clip: str) -> ContentKeys:
         ObjectMissingError: source_video has not been materialized for this clip.
     """
     return ContentKeys(clip, SourceRecord.read(store, source_record_key(clip)).sha256)
+
+
+@contextmanager
+def original_file(store: MediaStore, keys: ContentKeys, folder: Path) -> Iterator[Path]:
+    """A file with the content, for as long as the context lasts; ``folder`` holds it where a copy is needed.
+
+    Its snapshot expires some weeks after it was taken. It is taken again from the upload, if that is still the same.
+
+    Raises:
+        ObjectMissingError: neither is there.
+        IntegrityError: the snapshot is damaged.
+    """
+    if store.stat(keys.original) is None:
+        _take_snapshot_again(store, keys, folder)
+    with store.as_file(keys.original, folder, sha256=keys.sha256) as original:
+        yield original
+
+
+def _take_snapshot_again(store: MediaStore, keys: ContentKeys, folder: Path) -> None:
+    upload = Registration.read(store, registration_key(keys.clip)).landing_key
+    copy = folder / uuid.uuid4().hex
+    try:
+        store.download(upload, copy, sha256=keys.sha256)
+    except (ObjectMissingError, IntegrityError) as error:
+        raise ObjectMissingError(
+            f"clip {keys.clip!r}: its snapshot {keys.original!r} was removed (retired, or too old), and {upload!r} no"
+            " longer holds the same content; upload the video again"
+        ) from error
+    with suppress(PreconditionError):  # another step was first
+        store.put(keys.original, copy, if_absent=True)
+    copy.unlink()
 
 
 def read_manifest(store: MediaStore, keys: ContentKeys) -> VideoManifest:

@@ -20,7 +20,7 @@ from resources.media_store import MediaStore
 class FolderStoreResource(ConfigurableResourceFactory[MediaStore]):
     """The media store in a local folder or on a mounted share."""
 
-    root: str = Field(description="Folder that holds landing/, work/, models/ and delivery/.")
+    root: str = Field(description="Folder that holds landing/, uploads/, clips/, work/, models/ and delivery/.")
 
     def create_resource(self, context: dg.InitResourceContext) -> MediaStore:
         """Called once per process and run."""

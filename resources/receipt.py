@@ -24,6 +24,8 @@ class Receipt(Record):
         other_tracks: per stream of the source but the picture, what was done with it and the digest of its packets.
         settings: the look, resolved.
         frames_table: SHA-256 and rows of ``frames.parquet``.
+        storage: bytes stored for the clip, and requests and bytes that its steps exchanged with the store; the
+            requests of runs that failed are not counted, and a folder counts none.
         checks: name of each check and whether it passed.
         versions: packages and step versions that made it.
         notes: what a careful person should know: padding, what could not be carried.
@@ -37,6 +39,7 @@ class Receipt(Record):
     other_tracks: list[dict[str, Any]]
     settings: dict[str, Any]
     frames_table: dict[str, Any]
+    storage: dict[str, Any]
     checks: dict[str, bool]
     versions: dict[str, str]
     notes: list[str]

@@ -8,7 +8,8 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -37,7 +38,7 @@ class Record:
         Raises:
             PreconditionError: another writer was first with another record, which is left as it is.
         """
-        content = json.dumps(self.to_dict(), indent=2, ensure_ascii=False).encode()
+        content = self._content()
         present = store.stat(key)
         if present is not None and store.read_bytes(key) == content:
             return
@@ -46,6 +47,14 @@ class Record:
         except PreconditionError:
             if store.read_bytes(key) != content:
                 raise
+
+    def _content(self) -> bytes:
+        return json.dumps(self.to_dict(), indent=2, ensure_ascii=False).encode()
+
+    def write_once(self, store: MediaStore, key: str) -> None:
+        """Store under ``key`` unless a record lies there already, which is left as it is."""
+        with suppress(PreconditionError):
+            store.put(key, self._content(), if_absent=True)
 
     @classmethod
     def read(cls, store: MediaStore, key: str) -> Self:
@@ -89,13 +98,35 @@ class SourceRecord(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StyleRecord(Record):
-    """Which checkpoint a style uses."""
+    """Which checkpoint a style uses, and how it came about if it was trained here.
+
+    Attributes:
+        style: its name.
+        title: for people.
+        description: one line on how it looks.
+        model_key: where the checkpoint lies.
+        sha256: of the checkpoint.
+        order: digest of image, recipe and material that it was trained for; empty if it was not trained here.
+        image_sha256: of the image that it was trained from.
+        recipe: what training was told.
+        metrics: measured after training, see ``style_transfer.metrics.StyleMetrics``.
+        losses: of the last iteration, unweighted.
+        seconds: that training took, in the process that finished it.
+        sample_key: where a photograph before and after lies.
+    """
 
     style: str
     title: str
     description: str
     model_key: str
     sha256: str
+    order: str = ""
+    image_sha256: str = ""
+    recipe: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+    losses: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    sample_key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

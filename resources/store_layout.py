@@ -3,21 +3,31 @@
 ::
 
     landing/<name>                              what customers upload
+    landing/<name>.json                         what they wish for it
+    landing/<name>.rejected.json                why it cannot be delivered
     landing/styles/<style>.safetensors|.pth     checkpoints that users bring
+    landing/styles/<style>.jpg|.png|…           images to train a style from
     models/<style>/<digest>.safetensors|.pth    checkpoints in use
     models/<style>/style.json                   which one is current
-    work/<clip>/registration.json               which upload the clip is
-    work/<clip>/source.json                     which content was read last
-    work/<clip>/settings.json                   how the clip shall look
+    models/<style>/training/<order>/…           checkpoint and previews of one training
+    models/features/…                           loss networks to train with
+    models/content/…                            photographs to train with
+    uploads/open|closed/<clip>/<version>.json   what became of every version of an upload
+    clips/<clip>/registration.json              which upload the clip is
+    clips/<clip>/source.json                    which content was read last
+    clips/<clip>/settings.json                  how the clip shall look
+    clips/<clip>/<content>/manifest.json, plan.json, tracks-<v>.json
     work/<clip>/<content>/original              snapshot of the content
-    work/<clip>/<content>/manifest.json, plan.json, tracks-<v>.json
     work/<clip>/<content>/frames/<v>/…          lossless chunks and one record per segment
     work/<clip>/<content>/styled/<look>/…       styled chunks
     work/<clip>/<content>/styled/<segment>.json one record per segment
     delivery/<clip>/<delivery>/…                video, receipt.json, frames.parquet; never changed
     delivery/<clip>/latest.json                 the current delivery
 
-``<content>``, ``<look>`` and ``<delivery>`` are the first 16 hex digits of SHA-256 digests.
+``<content>``, ``<look>``, ``<delivery>`` and ``<order>`` are the first 16 hex digits of SHA-256 digests.
+
+``work/`` holds only what can be made again from the upload: it is what a retired clip loses, and what the storage
+account's lifecycle rule deletes by age. Such a rule knows nothing but prefixes, so whatever must stay lies elsewhere.
 """
 
 from dataclasses import dataclass
@@ -26,15 +36,42 @@ from dagster_project import code_versions
 
 DIGEST_LENGTH = 16
 
+LANDING_STYLES = "landing/styles/"
+LOSS_NETWORKS = "models/features/"
+PHOTOGRAPHS = "models/content/"
+
+RESERVED_STYLES = frozenset({"features", "content"})
+"""Names that no style can have: folders of something else lie there."""
+
 
 def landing_key(name: str) -> str:
     """Where the upload ``name`` lies."""
     return f"landing/{name}"
 
 
+def sidecar_key(upload: str) -> str:
+    """Where the wishes for the upload with this key lie."""
+    return f"{upload}.json"
+
+
+def rejection_key(upload: str) -> str:
+    """Where it stands why the upload with this key was rejected."""
+    return f"{upload}.rejected.json"
+
+
+def open_upload_key(clip: str = "", version: str = "") -> str:
+    """Where the record of a version that is worked on lies; without arguments, the beginning of all such keys."""
+    return f"uploads/open/{clip}/{version}.json" if clip else "uploads/open/"
+
+
+def closed_upload_key(clip: str = "", version: str = "") -> str:
+    """Where the record of a version whose end is known lies; without arguments, the beginning of all such keys."""
+    return f"uploads/closed/{clip}/{version}.json" if clip else "uploads/closed/"
+
+
 def landing_style_key(style: str, suffix: str) -> str:
     """Where a user's own checkpoint for ``style`` lies; ``suffix`` with its dot."""
-    return f"landing/styles/{style}{suffix}"
+    return f"{LANDING_STYLES}{style}{suffix}"
 
 
 def model_key(style: str, sha256: str, suffix: str) -> str:
@@ -47,19 +84,29 @@ def style_record_key(style: str) -> str:
     return f"models/{style}/style.json"
 
 
+def training_key(style: str, order: str, name: str) -> str:
+    """Where the file ``name`` of a training lies; ``order`` is the digest of what was to be trained."""
+    return f"models/{style}/training/{order[:DIGEST_LENGTH]}/{name}"
+
+
 def registration_key(clip: str) -> str:
     """Where it stands which upload a clip is."""
-    return f"work/{clip}/registration.json"
+    return f"clips/{clip}/registration.json"
 
 
 def source_record_key(clip: str) -> str:
     """Where it stands which content of a clip was read last."""
-    return f"work/{clip}/source.json"
+    return f"clips/{clip}/source.json"
 
 
 def settings_key(clip: str) -> str:
     """Where it stands how a clip shall look."""
-    return f"work/{clip}/settings.json"
+    return f"clips/{clip}/settings.json"
+
+
+def work_prefix(clip: str) -> str:
+    """Common beginning of the keys of everything that can be made again for a clip."""
+    return f"work/{clip}/"
 
 
 def latest_delivery_key(clip: str) -> str:
@@ -80,42 +127,47 @@ class ContentKeys:
     sha256: str
 
     @property
-    def prefix(self) -> str:
-        """Common beginning of all these keys."""
-        return f"work/{self.clip}/{self.sha256[:DIGEST_LENGTH]}"
+    def documents(self) -> str:
+        """Common beginning of the keys of what describes the content, and is kept."""
+        return f"clips/{self.clip}/{self.sha256[:DIGEST_LENGTH]}"
+
+    @property
+    def intermediates(self) -> str:
+        """Common beginning of the keys of what can be made again."""
+        return f"{work_prefix(self.clip)}{self.sha256[:DIGEST_LENGTH]}"
 
     @property
     def original(self) -> str:
         """Snapshot of the uploaded file."""
-        return f"{self.prefix}/original"
+        return f"{self.intermediates}/original"
 
     @property
     def manifest(self) -> str:
         """The :class:`VideoManifest`."""
-        return f"{self.prefix}/manifest.json"
+        return f"{self.documents}/manifest.json"
 
     @property
     def plan(self) -> str:
         """The :class:`SegmentPlan`."""
-        return f"{self.prefix}/plan.json"
+        return f"{self.documents}/plan.json"
 
     @property
     def tracks(self) -> str:
         """The digests of the audio tracks."""
-        return f"{self.prefix}/tracks-{code_versions.TRACKS}.json"
+        return f"{self.documents}/tracks-{code_versions.TRACKS}.json"
 
     def frames_chunk(self, chunk: int) -> str:
         """One lossless chunk."""
-        return f"{self.prefix}/frames/{code_versions.SPLIT}/{chunk:05d}.mkv"
+        return f"{self.intermediates}/frames/{code_versions.SPLIT}/{chunk:05d}.mkv"
 
     def frames_segment(self, segment: int) -> str:
         """Record of the lossless chunks of one segment."""
-        return f"{self.prefix}/frames/{code_versions.SPLIT}/segment-{segment:03d}.json"
+        return f"{self.intermediates}/frames/{code_versions.SPLIT}/segment-{segment:03d}.json"
 
     def styled_chunk(self, look: str, chunk: int) -> str:
         """One styled chunk."""
-        return f"{self.prefix}/styled/{look[:DIGEST_LENGTH]}/{chunk:05d}.mkv"
+        return f"{self.intermediates}/styled/{look[:DIGEST_LENGTH]}/{chunk:05d}.mkv"
 
     def styled_segment(self, segment: int) -> str:
         """Record of the styled chunks of one segment, in the look it was given last."""
-        return f"{self.prefix}/styled/segment-{segment:03d}.json"
+        return f"{self.intermediates}/styled/segment-{segment:03d}.json"

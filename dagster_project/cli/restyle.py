@@ -19,8 +19,8 @@ from dagster_project.cli.progress_bars import ProgressBars
 from dagster_project.cli.runs import LocalRuns
 from dagster_project.errors import StoreError, StylizeError
 from dagster_project.partitions import cell_key, clip_key, clips
-from dagster_project.video.plan import Segment, SegmentPlan
-from resources.content import current_content, find_current_plan, read_plan
+from dagster_project.video.plan import MAX_SEGMENTS, Segment, SegmentPlan
+from resources.content import current_content, read_plan
 from resources.folder_store import FolderStore
 from resources.records import ClipSettings, Delivery, Registration, digest_of_file
 from resources.store_layout import ContentKeys, landing_key, registration_key, settings_key
@@ -117,7 +117,7 @@ class ClipRestyler:
 
     def _read(self, clip: str, frames_per_segment: int | None) -> tuple[ContentKeys, SegmentPlan]:
         self._bars.expect("read", None)
-        if find_current_source(self._store, clip) is None or not self._is_planned(clip):
+        if find_current_source(self._store, clip) is None or clip not in self._materialized("source_video"):
             config = {"source_video": {"frames_per_segment": frames_per_segment}} if frames_per_segment else None
             self._runs.run("read_clip_job", partition_key=clip, config=config)
         keys = current_content(self._store, clip)
@@ -127,23 +127,16 @@ class ClipRestyler:
         self._bars.finish("read", plan.num_frames)
         return keys, plan
 
-    def _is_planned(self, clip: str) -> bool:
-        """Whether the instance knows the source, and every cell that the clip does not need as done."""
-        plan = find_current_plan(self._store, clip)
-        if plan is None or clip not in self._materialized("source_video"):
-            return False
-        unused = {cell_key(clip, segment) for segment in unused_segments(plan)}
-        return unused <= self._materialized("frames") & self._materialized("styled_frames")
-
     def _split(self, clip: str, keys: ContentKeys, plan: SegmentPlan, todo: list[Segment]) -> None:
         """Split the clip if a segment that is to be styled lacks a chunk. What is styled needs its source no more."""
         self._bars.expect("split", plan.num_frames)
-        cells = {cell_key(clip, segment.index) for segment in plan.segments}
+        # All cells, because the run also records those that the clip does not need.
+        cells = [cell_key(clip, segment) for segment in range(MAX_SEGMENTS)]
         split = all(find_split_segment(self._store, keys, segment) for segment in todo)
-        if not split or not cells <= self._materialized("frames"):
-            self._runs.run(
-                "split_frames_job", partition_range=(cell_key(clip, 0), cell_key(clip, len(plan.segments) - 1))
-            )
+        recorded = self._materialized("frames").issuperset(cells)
+        unneeded = {cell_key(clip, segment) for segment in unused_segments(plan)}
+        if not (split and recorded and unneeded <= self._materialized("styled_frames")):
+            self._runs.run("split_frames_job", partition_range=(cells[0], cells[-1]))
         self._bars.finish("split", plan.num_frames)
 
     def _segments_to_style(self, clip: str, keys: ContentKeys, plan: SegmentPlan) -> list[Segment]:

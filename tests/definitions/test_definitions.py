@@ -49,9 +49,17 @@ def test_there_are_exactly_these_jobs_and_sensors(definitions: dg.Definitions) -
     assert jobs == {
         *("load_style_job", "choose_look_job", "read_clip_job", "read_audio_job"),
         *("split_frames_job", "style_segment_job", "deliver_clip_job"),
+        *("receive_upload_job", "retire_clip_job"),
     }
     sensors = {sensor.name: sensor.default_status for sensor in repository.sensor_defs}
-    assert set(sensors) == {"whole_clip_automation_sensor", "per_partition_automation_sensor", "dead_run_sensor"}
+    assert set(sensors) == {
+        "upload_sensor",
+        "whole_clip_automation_sensor",
+        "per_partition_automation_sensor",
+        "dead_run_sensor",
+        "failure_alert_sensor",
+        "style_upload_sensor",
+    }
     assert set(sensors.values()) == {dg.DefaultSensorStatus.RUNNING}
 
 

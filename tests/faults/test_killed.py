@@ -23,8 +23,8 @@ Clip = Callable[[str], Path]
 KILL_POINTS = [
     "landing/*",
     "models/*/style.json",
-    "work/*/*/manifest.json",
-    "work/*/source.json",
+    "clips/*/*/manifest.json",
+    "clips/*/source.json",
     "work/*/*/frames/*/00000.mkv",
     "work/*/*/styled/*/00000.mkv",
     "work/*/*/styled/segment-000.json",
