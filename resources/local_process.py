@@ -5,6 +5,7 @@ and an automation condition that waits for "not in progress" never fires again. 
 process as tags, and whoever starts on the same machine reports the dead ones as failed.
 """
 
+import json
 import socket
 import time
 
@@ -18,6 +19,8 @@ PROCESS_START_TAG = "stylize/process_start"
 # What Dagster's DefaultRunLauncher notes; a run that it started marks itself within seconds.
 LOCAL_LAUNCHER_TAG = ".dagster/grpc_info"
 UNMARKED_SECONDS = 300.0
+# The same where the code server that was to start the run is gone too.
+ORPHANED_SECONDS = 45.0
 
 # A start time is computed from the boot time, which moves when the clock is set.
 START_TOLERANCE_SECONDS = 2.0
@@ -61,8 +64,21 @@ def _is_dead(record: dg.RunRecord) -> bool:
     tags = record.dagster_run.tags
     if HOST_TAG not in tags:
         # Killed before its first step could tell its process. Only a launcher on this machine sets the other tag.
+        if LOCAL_LAUNCHER_TAG not in tags:
+            return False
         idle_seconds = time.time() - record.update_timestamp.timestamp()
-        return LOCAL_LAUNCHER_TAG in tags and idle_seconds > UNMARKED_SECONDS
+        patience_seconds = UNMARKED_SECONDS if _answers(tags[LOCAL_LAUNCHER_TAG]) else ORPHANED_SECONDS
+        return idle_seconds > patience_seconds
     if tags[HOST_TAG] != socket.gethostname():
         return False
     return not process_is_alive(int(tags[PROCESS_ID_TAG]), float(tags[PROCESS_START_TAG]))
+
+
+def _answers(grpc_info: str) -> bool:
+    """Whether a code server still listens on the socket that the launcher noted; True if it noted none."""
+    path = json.loads(grpc_info).get("socket")
+    if path is None:
+        return True
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex(path) == 0

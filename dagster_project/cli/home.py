@@ -6,14 +6,15 @@ import os
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef  # no public way to open an instance without DAGSTER_HOME
 
-from dagster_project.definitions import build_resources
 from dagster_project.errors import SettingsError
 from dagster_project.settings import Settings
+from resources.build import build_resources
 from resources.folder_store import FolderStore
 from resources.local_process import fail_dead_runs
 
 # Two runs at once: one that waits for the lease of a clip must not hold up the others. Runs are tried again when their
-# process was killed; a step that failed has had its own retries.
+# process was killed; a step that failed has had its own retries. The queue is looked at every second, not every five: a
+# clip passes it five times on its way.
 INSTANCE_SETTINGS = """\
 telemetry:
   enabled: false
@@ -22,6 +23,11 @@ nux:
 concurrency:
   runs:
     max_concurrent_runs: 2
+run_coordinator:
+  module: dagster.core.run_coordinator
+  class: QueuedRunCoordinator
+  config:
+    dequeue_interval_seconds: 1
 run_monitoring:
   enabled: true
   start_timeout_seconds: 180

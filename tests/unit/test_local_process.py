@@ -1,6 +1,9 @@
+import json
+import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import dagster as dg
 import psutil
@@ -74,3 +77,18 @@ def test_a_run_that_was_killed_before_it_could_tell_its_process_is_reported_afte
         assert fail_dead_runs(instance) == []
         monkeypatch.setattr(local_process, "UNMARKED_SECONDS", -60.0)
         assert fail_dead_runs(instance) == [launched_here]
+
+
+def test_a_run_whose_code_server_was_killed_too_is_reported_sooner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "code-server"
+    tag = {local_process.LOCAL_LAUNCHER_TAG: json.dumps({"host": "localhost", "socket": str(path)})}
+    monkeypatch.setattr(local_process, "ORPHANED_SECONDS", -60.0)
+    with dg.DagsterInstance.ephemeral() as instance:
+        with socket.socket(socket.AF_UNIX) as code_server:
+            code_server.bind(str(path))
+            code_server.listen()
+            run_id = _start_run(instance, tag)
+            assert fail_dead_runs(instance) == []
+        assert fail_dead_runs(instance) == [run_id]
