@@ -1,59 +1,29 @@
 """The style models: one network checkpoint per style.
 
-Lies in ``models/<style>/``; partitioned by style. A checkpoint comes from ``landing/styles/<style>.safetensors|.pth``
-if a user put one there, else from the styles that ship with this project.
+Lies in ``models/<style>/``; partitioned by style. For each style the first of these counts: a checkpoint in
+``landing/styles/``; an image there, from which a network is trained; a network that ``stylize train`` made; one of the
+styles that ship with this project.
 """
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
-from assets.failures import failures_explained
+from assets.failures import TRANSIENT_RETRIES, failures_explained
+from assets.style_loading import load_style
+from assets.style_training import StyleTraining
+from assets.style_training_config import StyleTrainingConfig
 from dagster_project import code_versions
 from dagster_project.errors import StyleError
-from dagster_project.partitions import styles
-from resources.deployment import ScratchResource
+from dagster_project.partitions import clips, styles
+from resources.clip_lease import ClipLease
+from resources.deployment import DecoderResource, ScratchResource
 from resources.media_store import MediaStore
+from resources.progress import Progress
 from resources.records import StyleRecord
-from resources.store_layout import model_key, style_record_key
-from resources.stylizer import StylizerResource, uploaded_checkpoint, uploaded_styles
-
-
-def load_style(store: MediaStore, stylizer: StylizerResource, style: str, scratch: Path) -> StyleRecord:
-    """Make ``style`` usable: check its checkpoint and put it into the store.
-
-    Raises:
-        StyleError: there is no such style, or its checkpoint cannot be used.
-    """
-    uploaded = uploaded_checkpoint(store, style)
-    if uploaded is not None:
-        with store.as_file(uploaded.key, scratch) as checkpoint:
-            return _publish(store, style, checkpoint, title=style, description="Uploaded checkpoint.")
-    return _publish_shipped(store, stylizer, style)
-
-
-def _publish_shipped(store: MediaStore, stylizer: StylizerResource, style: str) -> StyleRecord:
-    from dagster_project.style_transfer.library import list_styles
-
-    cards = {card.name: card for card in list_styles(Path(stylizer.styles_dir))}
-    if style not in cards:
-        known = sorted({*cards, *uploaded_styles(store)})
-        raise StyleError(f"unknown style {style!r}: expected one of {', '.join(known)}, or a checkpoint file")
-    card = cards[style]
-    return _publish(store, style, card.model_path, title=card.title, description=card.description)
-
-
-def _publish(store: MediaStore, style: str, checkpoint: Path, *, title: str, description: str) -> StyleRecord:
-    from dagster_project.style_transfer.checkpoint import checkpoint_digest, load_checkpoint
-
-    load_checkpoint(checkpoint)
-    sha256 = checkpoint_digest(checkpoint)
-    key = model_key(style, sha256, checkpoint.suffix)
-    if store.stat(key) is None:
-        store.put(key, checkpoint)
-    record = StyleRecord(style=style, title=title, description=description, model_key=key, sha256=sha256)
-    record.write(store, style_record_key(style))
-    return record
+from resources.style_uploads import check_style_name, find_style_upload
+from resources.stylizer import StylizerResource
 
 
 @dg.asset(
@@ -61,23 +31,66 @@ def _publish(store: MediaStore, style: str, checkpoint: Path, *, title: str, des
     group_name="styles",
     kinds={"pytorch"},
     owners=["team:artists"],
-    code_version=code_versions.STYLE,
+    code_version=f"{code_versions.STYLE}.{code_versions.TRAIN}",
+    retry_policy=TRANSIENT_RETRIES,
 )
 def style_model(
     context: dg.AssetExecutionContext,
+    config: StyleTrainingConfig,
     store: dg.ResourceParam[MediaStore],
+    lease: dg.ResourceParam[ClipLease],
+    progress: dg.ResourceParam[Progress],
+    decoder: DecoderResource,
     stylizer: StylizerResource,
     scratch: ScratchResource,
 ) -> dg.MaterializeResult:
-    """The network that paints in one style: a shipped one, or a checkpoint that a user uploaded."""
+    """The network that paints in one style: shipped, uploaded as checkpoint, or trained here from an uploaded image."""
+    style = context.partition_key
     with failures_explained(), scratch.folder() as folder:
-        record = load_style(store, stylizer, context.partition_key, folder)
-    return dg.MaterializeResult(
-        data_version=dg.DataVersion(record.sha256),
-        metadata={
-            "title": record.title,
-            "description": record.description,
-            "checkpoint": store.location(record.model_key),
-            "sha256": record.sha256,
-        },
-    )
+        training = StyleTraining(
+            store=store,
+            stylizer=stylizer,
+            progress=progress,
+            limits=decoder.limits,
+            folder=folder,
+            clips=context.instance.get_dynamic_partitions(str(clips.name)),
+        )
+        # A dot cannot stand in the name of a clip, so this is nobody else's lease.
+        with lease.alone(f"style.{style}", on_wait=lambda: progress.say(f"waiting: style {style} is being trained")):
+            record = _train_or_load(training, style, config)
+    return dg.MaterializeResult(data_version=dg.DataVersion(record.sha256), metadata=_describe(store, record))
+
+
+def _train_or_load(training: StyleTraining, style: str, config: StyleTrainingConfig) -> StyleRecord:
+    upload = find_style_upload(training.store, style)
+    if config.painting is not None:
+        if upload is not None:
+            raise StyleError(
+                f"style {style!r} is what {upload.name!r} in landing/styles/ says: remove it, or choose another --name"
+            )
+        image = Path(config.painting)
+        return training.train(check_style_name(style), image, config, name=image.name)
+    if upload is not None and upload.is_image:
+        with training.store.as_file(upload.info.key, training.folder) as image:
+            return training.train(style, image, config, name=upload.name)
+    return load_style(training.store, training.stylizer, style, training.folder)
+
+
+def _describe(store: MediaStore, record: StyleRecord) -> dict[str, Any]:
+    about = {
+        "title": record.title,
+        "description": record.description,
+        "checkpoint": store.location(record.model_key),
+        "sha256": record.sha256,
+    }
+    if not record.order:
+        return about
+    return about | {
+        "image_sha256": record.image_sha256,
+        "iterations": record.recipe["iterations"],
+        "training_seconds": record.seconds,
+        "sample": store.location(record.sample_key),
+        "recipe": dg.MetadataValue.json(record.recipe),
+        **{f"loss_{name}": value for name, value in record.losses.items()},
+        **record.metrics,
+    }

@@ -18,18 +18,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import skimage.data
 import torch
-from PIL import Image
 
 from dagster_project.style_transfer.checkpoint import load_checkpoint, save_checkpoint
-from dagster_project.style_transfer.engine import EngineChoice, StyleTransform
-from dagster_project.style_transfer.features import load_squeezenet_features
 from dagster_project.style_transfer.library import CARD_FILE, MODEL_FILE, SAMPLE_FILE, StyleCard
+from dagster_project.style_transfer.loss_networks import load_loss_network
 from dagster_project.style_transfer.metrics import StyleMetrics, measure_style
 from dagster_project.style_transfer.network import TransformerNet
-from dagster_project.style_transfer.training import Picture, Progress, TrainingRecipe, train_style
+from dagster_project.style_transfer.pictures import PICTURE_SUFFIXES, Picture, encode_jpeg, read_picture, side_by_side
+from dagster_project.style_transfer.recipe import TrainingRecipe
+from dagster_project.style_transfer.training import TrainingProgress, preview, train_style
+from dagster_project.style_transfer.training_checkpoint import Checkpoints
 
 LICENCE = "the painting is in the public domain; the weights are part of this project, under its licence"
 SOURCE = "photograph of the painting as carried by github.com/jcjohnson/neural-style or lengstrom/fast-style-transfer"
@@ -91,41 +91,32 @@ SUBJECTS = {
 def photographs(folder: Path | None) -> dict[str, Picture]:
     """What to train on: pictures in ``folder``, or those of scikit-image except the coffee cup."""
     if folder is not None:
-        files = sorted(path for path in folder.iterdir() if path.suffix.lower() in {".jpg", ".jpeg", ".png"})
+        files = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES)
         return {path.name: read_picture(path) for path in files}
     data = skimage.data
     pictures = {"astronaut": data.astronaut(), "chelsea": data.chelsea(), "rocket": data.rocket()}
     return pictures | {"stereo_motorcycle": data.stereo_motorcycle()[0]}
 
 
-def read_picture(path: Path, *, border: float = 0.0) -> Picture:
-    """RGB picture without ``border`` (a part of its size) on each side."""
-    picture = Image.open(path).convert("RGB")
-    left, top = round(border * picture.width), round(border * picture.height)
-    return np.asarray(picture.crop((left, top, picture.width - left, picture.height - top)))
+def without_border(picture: Picture, border: float) -> Picture:
+    """The picture without ``border`` (a part of its size) on each side."""
+    height, width = picture.shape[:2]
+    top, left = round(border * height), round(border * width)
+    return picture[top : height - top, left : width - left]
 
 
-def show_progress(progress: Progress) -> None:
+def show_progress(progress: TrainingProgress) -> None:
     """A line every 50 iterations."""
     if progress.iteration % 50 == 0 or progress.iteration == 1:
-        losses = f"style {progress.style:.4f}  content {progress.content:.3f}  shift {progress.shift * 1e3:.3f}e-3"
-        sys.stdout.write(f"  {progress.iteration:5}/{progress.iterations}  {losses}\n")
+        sys.stdout.write(f"  {progress.iteration:5}/{progress.iterations}  {progress.describe_losses()}\n")
         sys.stdout.flush()
-
-
-def side_by_side(model: Path, photograph: Picture) -> Image.Image:
-    """The photograph and what the style makes of it."""
-    choice = EngineChoice(device="cpu", precision="fp32", batch_size=1)
-    repainted = StyleTransform.from_checkpoint(model, choice)(photograph[None])[0]
-    pair = Image.fromarray(np.concatenate([photograph, repainted], axis=1))
-    return pair.resize((round(pair.width * SAMPLE_HEIGHT / pair.height), SAMPLE_HEIGHT), Image.Resampling.LANCZOS)
 
 
 def train(name: str, args: argparse.Namespace) -> None:
     """Train one style and put its folder in place when it is complete."""
     subject = SUBJECTS[name]
-    painting = read_picture(args.paintings / subject.file, border=BORDER)
-    features = load_squeezenet_features(args.features)
+    painting = without_border(read_picture(args.paintings / subject.file), BORDER)
+    features = load_loss_network(args.features)
     recipe = TrainingRecipe(**(subject.changes | args.recipe))
     content = photographs(args.content)
     started = time.perf_counter()
@@ -136,6 +127,7 @@ def train(name: str, args: argparse.Namespace) -> None:
         recipe=recipe,
         initial=load_checkpoint(args.initial) if args.initial else None,
         on_progress=show_progress,
+        checkpoints=Checkpoints.in_file(args.styles / f".{name}.training.safetensors"),
     )
     seconds = time.perf_counter() - started
     metrics = measure_style(
@@ -157,6 +149,7 @@ def train(name: str, args: argparse.Namespace) -> None:
         "seconds": round(seconds),
     }
     place(make_card(name, args.styles / name, network=network, recipe=given, metrics=metrics), network)
+    (args.styles / f".{name}.training.safetensors").unlink()
     sys.stdout.write(f"{name}: {seconds:.0f} s, {metrics.to_dict()}\n")
 
 
@@ -187,7 +180,9 @@ def place(card: StyleCard, network: TransformerNet) -> None:
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(parents=True)
     save_checkpoint(network, building / MODEL_FILE, metadata={"style": card.name, "painting": card.painting})
-    side_by_side(building / MODEL_FILE, skimage.data.coffee()).save(building / SAMPLE_FILE, quality=88)
+    photograph = skimage.data.coffee()
+    pair = side_by_side(photograph, preview(network, photograph), height=SAMPLE_HEIGHT)
+    (building / SAMPLE_FILE).write_bytes(encode_jpeg(pair, quality=88))
     (building / CARD_FILE).write_text(json.dumps(card.to_document(), indent=2) + "\n", encoding="utf-8")
     replaced = card.folder.with_name(f".{card.name}.old")
     shutil.rmtree(replaced, ignore_errors=True)
@@ -201,7 +196,7 @@ def main() -> None:
     """Train the chosen styles one after the other."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--paintings", type=Path, required=True, help="folder with the pictures named in this script")
-    parser.add_argument("--features", type=Path, required=True, help="SqueezeNet 1.0 features, safetensors")
+    parser.add_argument("--features", type=Path, required=True, help="loss network: SqueezeNet 1.0 or VGG-16")
     parser.add_argument("--content", type=Path, help="folder of photographs; default: those of scikit-image")
     parser.add_argument("--styles", type=Path, default=Path(__file__).parents[1] / "styles", help="where to put them")
     parser.add_argument("--only", nargs="+", choices=SUBJECTS, default=list(SUBJECTS), help="styles to train")

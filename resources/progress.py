@@ -9,14 +9,36 @@ import dagster as dg
 
 LOG_INTERVAL_SECONDS = 15.0
 
-Advance = Callable[[int], None]
+
+class Advance(Protocol):
+    """Reports that more of a stage is done."""
+
+    def __call__(self, count: int, note: str = "") -> None:
+        """``count`` more are done; ``note`` says how it goes, in a few words."""
+        ...
 
 
 class Progress(Protocol):
     """Something that shows how far a step is."""
 
-    def track(self, stage: str, *, total: int | None = None) -> AbstractContextManager[Advance]:
-        """Begin a stage of ``total`` frames (None: not known yet); the value is called with frames newly done."""
+    def track(
+        self, stage: str, *, total: int | None = None, done: int = 0, unit: str = "frames"
+    ) -> AbstractContextManager[Advance]:
+        """Begin a stage.
+
+        Args:
+            stage: its name.
+            total: how many ``unit`` there are in all; None if that is not known yet.
+            done: how many of them an earlier run has done.
+            unit: what is counted.
+
+        Returns:
+            A context whose value is called with how many are newly done.
+        """
+        ...
+
+    def say(self, line: str) -> None:
+        """Tell something that is not a number: what was left out, where a preview lies."""
         ...
 
 
@@ -24,27 +46,32 @@ class LogProgress:
     """Progress as log lines of the run, one every 15 seconds at most."""
 
     @contextmanager
-    def track(self, stage: str, *, total: int | None = None) -> Iterator[Advance]:
+    def track(self, stage: str, *, total: int | None = None, done: int = 0, unit: str = "frames") -> Iterator[Advance]:
         """See :class:`Progress`."""
         started = last_line = time.monotonic()
-        done = 0
+        fresh = 0
 
-        def advance(num_frames: int) -> None:
-            nonlocal done, last_line
-            done += num_frames
+        def advance(count: int, note: str = "") -> None:
+            nonlocal fresh, last_line
+            fresh += count
             now = time.monotonic()
             if now - last_line >= LOG_INTERVAL_SECONDS:
                 last_line = now
-                dg.get_dagster_logger().info(_line(stage, done, total, now - started))
+                line = _line(stage, done + fresh, total, rate=fresh / (now - started), unit=unit)
+                dg.get_dagster_logger().info(f"{line}; {note}" if note else line)
 
         yield advance
 
+    def say(self, line: str) -> None:
+        """See :class:`Progress`."""
+        dg.get_dagster_logger().info(line)
 
-def _line(stage: str, done: int, total: int | None, seconds: float) -> str:
-    rate = done / seconds
+
+def _line(stage: str, done: int, total: int | None, *, rate: float, unit: str) -> str:
     if total is None:
-        return f"{stage}: {done} frames, {rate:.1f} frames/s"
-    return f"{stage}: {done} of {total} frames, {rate:.1f} frames/s, {(total - done) / rate:.0f} s left"
+        return f"{stage}: {done} {unit}, {rate:.1f} {unit}/s"
+    left = f", {(total - done) / rate:.0f} s left" if rate else ""
+    return f"{stage}: {done} of {total} {unit}, {rate:.1f} {unit}/s{left}"
 
 
 def cumulative(advance: Advance) -> Callable[[int], None]:

@@ -9,15 +9,13 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
-from dagster_project.errors import StyleError
 from dagster_project.frame_transform import FrameTransform
-from dagster_project.partitions import slugify
 from dagster_project.settings import Device, Precision
-from resources.media_store import MediaStore, ObjectInfo
+from resources.media_store import MediaStore
 from resources.records import ClipSettings
-from resources.store_layout import landing_style_key
-
-CHECKPOINT_SUFFIXES = (".safetensors", ".pth")
+from resources.store_layout import LANDING_STYLES
+from resources.style_uploads import sort_style_uploads
+from resources.trained_styles import trained_styles
 
 
 class StylizerResource(dg.ConfigurableResource):
@@ -55,30 +53,8 @@ class StylizerResource(dg.ConfigurableResource):
 
         return {card.name: f"{card.title}. {card.description}" for card in list_styles(Path(self.styles_dir))}
 
-
-def uploaded_checkpoint(store: MediaStore, style: str) -> ObjectInfo | None:
-    """The checkpoint that a user uploaded for ``style``, if there is one."""
-    candidates = (store.stat(landing_style_key(style, suffix)) for suffix in CHECKPOINT_SUFFIXES)
-    return next((info for info in candidates if info is not None), None)
-
-
-def uploaded_styles(store: MediaStore) -> list[str]:
-    """Names of the styles for which users uploaded checkpoints, in order."""
-    names = (Path(info.key) for info in store.list("landing/styles/"))
-    return sorted({path.stem for path in names if path.suffix in CHECKPOINT_SUFFIXES})
-
-
-def upload_checkpoint(store: MediaStore, path: Path) -> str:
-    """Put a user's checkpoint file where ``style_model`` finds it; returns the name of the style.
-
-    Raises:
-        StyleError: the file is no checkpoint that can be used; nothing is stored.
-    """
-    from dagster_project.style_transfer.checkpoint import load_checkpoint
-
-    if path.suffix not in CHECKPOINT_SUFFIXES:
-        raise StyleError(f"unknown checkpoint type {path.name!r}: expected {' or '.join(CHECKPOINT_SUFFIXES)}")
-    load_checkpoint(path)
-    style = slugify(path.stem)
-    store.put(landing_style_key(style, path.suffix), path)
-    return style
+    def known(self, store: MediaStore) -> list[str]:
+        """Names of all styles that a clip can be given, in order: shipped, uploaded, and trained here."""
+        return sorted(
+            {*self.shipped(), *trained_styles(store), *sort_style_uploads(store.list(LANDING_STYLES)).by_style}
+        )

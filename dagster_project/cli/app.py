@@ -31,6 +31,11 @@ StyleOption = Annotated[
 ]
 
 
+def _local_settings(home: Path | None) -> Settings:
+    """Of a command for one machine: the folder is its store, also where STYLIZE_STORE says azure."""
+    return load_settings().at(home).on_folder_store()
+
+
 @app.command()
 def video(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="The video file.")],
@@ -44,13 +49,16 @@ def video(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")] = False,
 ) -> None:
-    """Restyle one video. Run the same command again to resume: finished work is reused."""
+    """Restyle one video. Run the same command again to resume: finished work is reused.
+
+    Works on the local folder store, whatever STYLIZE_STORE says.
+    """
     with exit_codes(resume_hint="run the same command again to resume, finished work is kept"):
         from dagster_project.cli.video_command import restyle_file
 
         report = restyle_file(
             source.expanduser().absolute(),
-            settings=load_settings().at(home),
+            settings=_local_settings(home),
             style=style,
             output=output.expanduser().absolute() if output else None,
             frames_per_segment=frames_per_segment,
@@ -63,12 +71,120 @@ def video(
 
 
 @app.command()
+def train(
+    painting: Annotated[Path, typer.Argument(metavar="PAINTING", help="A picture of the painting: JPEG, PNG, ...")],
+    name: Annotated[str | None, typer.Option(help="Name of the new style. [default: that of the file]")] = None,
+    iterations: Annotated[int, typer.Option(min=1, help="More of them bring it nearer to the painting.")] = 300,
+    start: Annotated[
+        str, typer.Option("--from", help="Style or checkpoint file to start from; 'scratch' for random weights.")
+    ] = "starry-night",
+    features: Annotated[
+        str, typer.Option(help="Loss network: vgg16, squeezenet, or a file. [auto: the first in models/features/]")
+    ] = "auto",
+    content: Annotated[
+        list[Path] | None, typer.Option(help="Folder of photographs, a picture or a video; may be repeated.")
+    ] = None,
+    stroke_side: Annotated[
+        int, typer.Option("--style-side", min=32, max=2048, help="Larger makes larger strokes, in pixels.")
+    ] = 640,
+    style_weight: Annotated[float, typer.Option(min=0.1, max=100, help="4 paints gently, 24 loses faces.")] = 10,
+    crop_size: Annotated[int, typer.Option(min=32, max=512, help="Side of training crops; smaller is faster.")] = 160,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another training.")] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume/--restart", help="Go on with an interrupted training, or begin it anew.")
+    ] = True,
+    home: HomeOption = None,
+) -> None:
+    """Train a new style from a picture of a painting. Run the same command again to resume."""
+    with exit_codes(resume_hint="run the same command again to go on from the last checkpoint"):
+        from assets.style_training_config import StyleTrainingConfig
+        from dagster_project.cli.train_command import train_from_painting
+
+        config = StyleTrainingConfig(
+            iterations=iterations,
+            start_from=start,
+            features=features,
+            content=[str(place.expanduser().absolute()) for place in content or []],
+            style_side=stroke_side,
+            style_weight=style_weight,
+            crop_size=crop_size,
+            seed=seed,
+            restart=not resume,
+        )
+        report = train_from_painting(
+            painting.expanduser().absolute(), settings=_local_settings(home), name=name, config=config
+        )
+        for line in report.lines():
+            say(line)
+
+
+@app.command("export-style")
+def export(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the style.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The .safetensors file to write.")],
+    home: HomeOption = None,
+) -> None:
+    """Write a style to one file, with its card and a sample; --style FILE uses it on another machine."""
+    with exit_codes(resume_hint="nothing was written"):
+        from dagster_project.cli.export_command import export_style
+
+        for line in export_style(name, file.expanduser().absolute(), settings=_local_settings(home)):
+            say(line)
+
+
+@app.command()
 def styles(home: HomeOption = None) -> None:
     """List the styles, a line each."""
     with exit_codes(resume_hint="nothing was changed"):
         from dagster_project.cli.style_list import list_style_lines
 
-        for line in list_style_lines(load_settings().at(home)):
+        for line in list_style_lines(_local_settings(home)):
+            say(line)
+
+
+@app.command("upload-link")
+def upload_link(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name that the file shall have in landing/.")],
+    hours: Annotated[float, typer.Option(help="How long the link works.")] = 2.0,
+) -> None:
+    """Make a link by which a customer uploads one file to the Azure store."""
+    with exit_codes(resume_hint="nothing was changed"):
+        from dagster_project.cli.links import make_upload_link
+
+        for line in make_upload_link(load_settings(), name, hours):
+            say(line)
+
+
+@app.command()
+def share(
+    clip: Annotated[str, typer.Argument(metavar="CLIP", help="The clip, as the UI names it, or the upload's name.")],
+    hours: Annotated[float, typer.Option(help="How long the links work.")] = 24.0,
+) -> None:
+    """Make links by which a customer fetches a clip's latest delivery from the Azure store."""
+    with exit_codes(resume_hint="nothing was changed"):
+        from dagster_project.cli.links import share_delivery
+
+        for line in share_delivery(load_settings(), clip, hours):
+            say(line)
+
+
+@app.command()
+def retire(
+    clip: Annotated[
+        str | None, typer.Argument(metavar="CLIP", help="The clip, as the UI names it, or the upload's name.")
+    ] = None,
+    older_than: Annotated[
+        float | None, typer.Option(metavar="DAYS", min=0, help="All clips whose last delivery is older.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Remove what can be made again of a delivered clip, and its partition key. Deliveries stay."""
+    with exit_codes(resume_hint="run the same command again to go on"):
+        from dagster_project.cli.retire import retire_clips
+
+        settings = load_settings().at(home)
+        for line in retire_clips(settings, clip, older_than_days=older_than, dry_run=dry_run):
             say(line)
 
 
@@ -78,7 +194,7 @@ def demo(home: HomeOption = None) -> None:
     with exit_codes(resume_hint="run the same command again to resume, finished work is kept"):
         from dagster_project.cli.demo import run_demo
 
-        for line in run_demo(load_settings().at(home)):
+        for line in run_demo(_local_settings(home)):
             say(line)
 
 

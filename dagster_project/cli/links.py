@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
-from dagster_project.definitions import build_store
 from dagster_project.errors import ObjectMissingError, SettingsError
 from dagster_project.partitions import clip_key
 from dagster_project.settings import Settings
 from resources.azure_links import DOWNLOAD, MAX_LINK_HOURS, UPLOAD, sign_link
 from resources.azure_store import AzureStore
+from resources.build import build_store
 from resources.records import Delivery
 from resources.store_layout import landing_key, latest_delivery_key
 

@@ -6,7 +6,7 @@ from typing import NoReturn
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo  # what a step failure event carries
 
-from assets.failures import ERROR_KIND_KEY
+from assets.failures import ERROR_KIND_KEY, RUN_RETRIES_TAG
 from dagster_project import errors
 from dagster_project.cli.interrupts import Interrupts
 from dagster_project.errors import StepFailedError
@@ -14,7 +14,7 @@ from resources.local_process import process_tags
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 # A run that this process executes is finished by running the command again, not by the daemon's retries.
-NO_DAEMON_RETRIES = {"dagster/max_retries": "0"}
+NO_DAEMON_RETRIES = {RUN_RETRIES_TAG: "0"}
 
 
 class LocalRuns:

@@ -13,14 +13,16 @@ from dagster_project.cli.progress_bars import ProgressBars
 from dagster_project.cli.restyle import ClipRestyler, Outcome, upload_name
 from dagster_project.cli.runs import LocalRuns
 from dagster_project.cli.terminal import open_console
-from dagster_project.definitions import build_defs, build_resources
+from dagster_project.definitions import build_defs
 from dagster_project.errors import ProbeError, StyleError
 from dagster_project.partitions import clip_key
 from dagster_project.settings import Settings
+from resources.build import build_resources
 from resources.clip_lease import ClipLease
 from resources.folder_store import FolderStore
 from resources.receipt import Receipt
-from resources.stylizer import CHECKPOINT_SUFFIXES, StylizerResource, upload_checkpoint, uploaded_styles
+from resources.style_uploads import CHECKPOINT_SUFFIXES, upload_checkpoint
+from resources.stylizer import StylizerResource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +134,7 @@ def _resolve_style(store: FolderStore, stylizer: StylizerResource, style: str | 
         return None
     if style.endswith(CHECKPOINT_SUFFIXES):
         return upload_checkpoint(store, Path(style).expanduser())
-    known = sorted({*stylizer.shipped(), *uploaded_styles(store)})
+    known = stylizer.known(store)
     if style not in known:
         raise StyleError(f"unknown style {style!r}: expected one of {', '.join(known)}, or a checkpoint file")
     return style

@@ -6,6 +6,7 @@ it.
 """
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Mapping
@@ -52,8 +53,23 @@ def save_checkpoint(network: TransformerNet, path: Path, *, metadata: Mapping[st
     }
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in network.state_dict().items()}
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(safetensors.torch.save(tensors, metadata=header))  # save_file would make it private (0600)
+    content = _repeatable(safetensors.torch.save(tensors, metadata=header))
+    temporary.write_bytes(content)  # save_file would make it private (0600)
     temporary.replace(path)
+
+
+def _repeatable(content: bytes) -> bytes:
+    """The same safetensors with the metadata in order: the library writes it in another order in every process.
+
+    A header is eight bytes of length and that much JSON, padded with spaces to a multiple of eight:
+    https://github.com/huggingface/safetensors#format
+    """
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[8 + length :]
 
 
 def checkpoint_digest(path: Path) -> str:

@@ -1,20 +1,16 @@
 """Loss networks: trained image classifiers whose inner activations describe what a picture shows and how it is painted.
 
-Two are supported: SqueezeNet 1.0 from a small file (no download; 1.5 MB), and torchvision's VGG-16, the network of the
-publications. Both are frozen; only the pictures that go in receive gradients.
+Two are supported: SqueezeNet 1.0, which is small (1.5 MB), and VGG-16, the network of the publications. Both are
+frozen; only the pictures that go in receive gradients. ``loss_networks`` reads their weights.
 """
 
+import hashlib
 import importlib
-from pathlib import Path
+from collections.abc import Mapping
 from types import ModuleType
-from typing import Any
 
-import safetensors.torch
 import torch
-from safetensors import SafetensorError
 from torch import nn
-
-from dagster_project.errors import StyleError
 
 SQUEEZENET_MEAN = (123.0, 117.0, 104.0)
 SQUEEZENET_STYLE_TAPS = (1, 3, 4, 5, 7, 9)
@@ -56,6 +52,10 @@ class LossFeatures(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1))
         self.register_buffer("scale", torch.tensor(scale).view(1, 3, 1, 1))
 
+    def digest(self) -> str:
+        """SHA-256 (hex) of the weights."""
+        return digest_of_tensors(self.state_dict())
+
     def forward(self, pictures: torch.Tensor) -> dict[int, torch.Tensor]:
         """Activations of ``(N, 3, H, W)`` pictures, RGB 0..255, by index of the layer, each ``(N, C, H', W')``."""
         x = (pictures - self.mean) / self.scale
@@ -65,6 +65,15 @@ class LossFeatures(nn.Module):
             if index in self.style_taps or index == self.content_tap:
                 activations[index] = x
         return activations
+
+
+def digest_of_tensors(tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 (hex) of tensors with their names, on whatever device they lie."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 class Fire(nn.Module):
@@ -91,22 +100,6 @@ def squeezenet_layers() -> nn.Sequential:
     return nn.Sequential(*early, *middle, pool, Fire(512, 64, 256))
 
 
-def load_squeezenet_features(path: Path) -> LossFeatures:
-    """Read SqueezeNet 1.0 from safetensors; weights are converted to float32.
-
-    Raises:
-        StyleError: the file is missing, or does not hold the convolutions of SqueezeNet 1.0.
-    """
-    layers = squeezenet_layers()
-    try:
-        tensors = safetensors.torch.load_file(path)
-        layers.load_state_dict({key.removeprefix("features."): tensor.float() for key, tensor in tensors.items()})
-    except (OSError, SafetensorError, RuntimeError) as error:
-        msg = f"{path}: cannot be read as SqueezeNet 1.0 features in safetensors ({str(error).splitlines()[0]})"
-        raise StyleError(msg) from error
-    return squeezenet_features(layers)
-
-
 def squeezenet_features(layers: nn.Sequential) -> LossFeatures:
     """Tap ``layers`` where the tables of SqueezeNet styles are: both ends of every resolution."""
     return LossFeatures(
@@ -116,29 +109,6 @@ def squeezenet_features(layers: nn.Sequential) -> LossFeatures:
         content_tap=SQUEEZENET_CONTENT_TAP,
         mean=SQUEEZENET_MEAN,
     )
-
-
-def load_vgg16_features(path: Path | None = None) -> LossFeatures:
-    """Read VGG-16 from a state dict of torchvision (``path``), or let torchvision download its ImageNet weights.
-
-    Raises:
-        StyleError: the file cannot be read or the download failed.
-    """
-    models: Any = import_torchvision_models()
-    try:
-        if path is None:
-            layers = models.vgg16(weights=models.VGG16_Weights.IMAGENET1K_V1).features
-        else:
-            with torch.device("meta"):  # nothing is allocated for the classifier, nine tenths of the network
-                layers = models.vgg16().features
-            tensors = torch.load(path, map_location="cpu", weights_only=True)
-            convolutions = {key[9:]: tensor for key, tensor in tensors.items() if key.startswith("features.")}
-            layers.load_state_dict(convolutions, assign=True)
-    except Exception as error:
-        source = "torchvision's download" if path is None else str(path)
-        msg = f"{source}: cannot be read as VGG-16 weights ({str(error).splitlines()[0]})"
-        raise StyleError(msg) from error
-    return vgg16_features(layers)
 
 
 def vgg16_features(layers: nn.Sequential) -> LossFeatures:

@@ -9,7 +9,8 @@ import torch
 from dagster_project.style_transfer import losses
 from dagster_project.style_transfer.features import LossFeatures
 from dagster_project.style_transfer.network import TransformerNet, repaint
-from dagster_project.style_transfer.training import Picture, style_target, to_tensor
+from dagster_project.style_transfer.pictures import Picture
+from dagster_project.style_transfer.style_target import style_target, to_tensor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,22 +4,24 @@ The recipe was settled by experiment (docs/architecture.md): relative losses, on
 that punishes a picture for being painted differently when the camera moves by a few pixels.
 """
 
+import hashlib
+import json
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 
 from dagster_project.errors import StyleError
 from dagster_project.style_transfer import losses
-from dagster_project.style_transfer.features import LossFeatures
-from dagster_project.style_transfer.network import DEFAULT_SIZE, MULTIPLE, NetworkSize, TransformerNet
-
-Picture = npt.NDArray[np.uint8]
-"""RGB, shape ``(H, W, 3)``, values 0..255."""
+from dagster_project.style_transfer.features import LossFeatures, digest_of_tensors
+from dagster_project.style_transfer.network import TransformerNet, repaint
+from dagster_project.style_transfer.pictures import Picture
+from dagster_project.style_transfer.recipe import TrainingRecipe
+from dagster_project.style_transfer.style_target import style_target, to_tensor
+from dagster_project.style_transfer.training_checkpoint import Checkpoints, TrainingState
 
 OUTPUT_SCALE = 64.0
 """Spread of the pixel values that an untrained network paints, and the ratio of its last layer's learning rate to the
@@ -30,76 +32,52 @@ much faster, which is the same as training a network with outputs of about one a
 """
 
 
-MIN_STYLE_SIDE = 32
-"""A painting smaller than this vanishes in the strides of the loss networks."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingRecipe:
-    """All that decides what training yields, besides the painting, the photographs and the loss network.
+class TrainingProgress:
+    """Where training stands after an iteration; losses are unweighted.
 
     Attributes:
-        size: of the network; ignored when training goes on from an existing one.
-        iterations: 600 from scratch and 300 from an existing style give a picture that people accept.
-        batch_size: crops per iteration; each is repainted in two windows.
-        crop_size: side of a window in pixels, a multiple of 4.
-        style_side: the shorter side to which the painting is resized, in pixels: larger makes larger strokes.
-        max_shift: largest camera movement between the two windows, in pixels.
-        style_weight: of ``style_loss``. From 4 to 24 strokes and palette grow stronger.
-        content_weight: of ``content_loss``.
-        tone_weight: of ``tone_loss``. Without it, a style weight of 24 lost faces altogether.
-        smoothness_weight: of ``total_variation``.
-        shift_weight: of ``shift_error``. Has to grow with the style weight, or the film flickers.
-        learning_rate: peak of the one-cycle schedule.
-        clip_norm: largest norm of the gradient.
-        noise: standard deviation of the noise on the second window, of 255.
-        gain: largest change of the second window's brightness, as a factor.
-        seed: of weights, crops, movements and noise.
+        iteration: the last one finished, counted from 1.
+        iterations: of the whole training.
+        style: ``losses.style_loss``.
+        content: ``losses.content_loss``.
+        tone: ``losses.tone_loss``.
+        shift: ``losses.shift_error``.
+        iterations_per_second: since this process began to train.
     """
-
-    size: NetworkSize = DEFAULT_SIZE
-    iterations: int = 600
-    batch_size: int = 4
-    crop_size: int = 160
-    style_side: int = 640
-    max_shift: int = 8
-    style_weight: float = 10.0
-    content_weight: float = 1.0
-    tone_weight: float = 4.0
-    smoothness_weight: float = 0.1
-    shift_weight: float = 200.0
-    learning_rate: float = 2e-3
-    clip_norm: float = 10.0
-    noise: float = 2.0
-    gain: float = 0.03
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse values that would fail in the middle of training."""
-        if self.iterations < 1 or self.batch_size < 1:
-            msg = f"training needs at least 1 iteration and 1 crop, got {self.iterations} and {self.batch_size}"
-            raise StyleError(msg)
-        if self.crop_size % MULTIPLE or self.crop_size < 32 or not 0 <= self.max_shift < self.crop_size:
-            msg = f"crop size must be a multiple of {MULTIPLE}, >= 32 and above the shift, got {self.crop_size}"
-            raise StyleError(msg)
-        if self.style_side < MIN_STYLE_SIDE:
-            msg = f"style_side must be at least {MIN_STYLE_SIDE} pixels, got {self.style_side}"
-            raise StyleError(msg)
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-ready form, as written to style cards."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """Where training stands after an iteration; losses are unweighted."""
 
     iteration: int
     iterations: int
     style: float
     content: float
+    tone: float
     shift: float
+    iterations_per_second: float
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the last iteration, at the pace so far."""
+        return (self.iterations - self.iteration) / self.iterations_per_second
+
+    def describe_losses(self) -> str:
+        """The losses in one short line."""
+        shift = f"shift {self.shift * 1e3:.2f}e-3"
+        return f"style {self.style:.3f}  content {self.content:.3f}  tone {self.tone:.3f}  {shift}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Previews:
+    """How a training shows what it has learned so far.
+
+    Attributes:
+        photograph: which the training does not see.
+        every: iterations between two previews.
+        show: called with the iteration and the photograph as it is repainted by then.
+    """
+
+    photograph: Picture
+    every: int
+    show: Callable[[int, Picture], None]
 
 
 def train_style(
@@ -109,80 +87,128 @@ def train_style(
     features: LossFeatures,
     recipe: TrainingRecipe,
     initial: TransformerNet | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    device: str | None = None,
+    on_progress: Callable[[TrainingProgress], None] | None = None,
+    previews: Previews | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> TransformerNet:
-    """Train a network that repaints photographs in the style of ``painting``; the same arguments give the same network.
+    """Train a network that repaints photographs in the style of ``painting``.
+
+    On the CPU, with the same number of threads, the same arguments give the same network bit for bit, whether training
+    was interrupted or not.
 
     Args:
         painting: the style; any size.
-        content: photographs of which crops are taken; each side at least crop size plus largest shift.
-        features: the loss network, on the device where training shall happen.
+        content: photographs of which crops are taken; each side at least ``recipe.needed_side``.
+        features: the loss network; it is moved to ``device``.
         recipe: sizes, weights, seed.
         initial: a trained style to start from instead of random weights; it is not changed.
+        device: ``cpu``, ``cuda``, or None for where ``features`` are.
         on_progress: called after every iteration.
+        previews: pictures to show on the way.
+        checkpoints: where training is saved now and then, and goes on from if it was saved there before. What was
+            saved with other arguments is passed over.
 
     Returns:
-        The network, in evaluation mode, on the device of ``features``.
+        The network, in evaluation mode, on ``device``.
 
     Raises:
-        StyleError: there is no photograph, one is too small, or the loss became infinite.
+        StyleError: there is no photograph, one is too small, the loss became infinite, or the saved state is damaged.
     """
-    device = features.mean.device
-    generator = torch.Generator().manual_seed(recipe.seed)
-    photographs = _checked_photographs(content, recipe)
-    network = _start(recipe, initial).to(device).train()
-    optimizer, schedule = _optimizer(network, recipe)
+    features = features.to(device) if device else features
+    _check_photographs(content, recipe)
+    state = _begin(recipe, initial, features.mean.device)
+    if checkpoints is not None:
+        checkpoints.resume(state, _digest_material(painting, content, features, recipe, initial))
     target = style_target(painting, features, recipe.style_side)
-    for iteration in range(1, recipe.iterations + 1):
-        crops = _sample_crops(photographs, recipe, generator).to(device)
-        terms = _loss_terms(network, features, target, crops, recipe, generator)
-        loss = (
-            recipe.style_weight * terms["style"]
-            + recipe.content_weight * terms["content"]
-            + recipe.tone_weight * terms["tone"]
-            + recipe.smoothness_weight * terms["smoothness"]
-            + recipe.shift_weight * terms["shift"]
-        )
-        if not torch.isfinite(loss):
-            msg = f"training failed: the loss is {loss.item()} at iteration {iteration}; lower the learning rate"
-            raise StyleError(msg)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), recipe.clip_norm)
-        optimizer.step()
-        schedule.step()
+    first, started = state.iteration, time.monotonic()
+    while state.iteration < recipe.iterations:
+        terms = _train_once(state, features, target, content, recipe)
         if on_progress is not None:
-            values = {name: terms[name].item() for name in ("style", "content", "shift")}
-            on_progress(Progress(iteration=iteration, iterations=recipe.iterations, **values))
-    return network.eval()
+            pace = (state.iteration - first) / max(time.monotonic() - started, 1e-9)
+            on_progress(_progress(state.iteration, recipe, terms, pace))
+        if previews is not None and state.iteration % previews.every == 0:
+            previews.show(state.iteration, preview(state.network, previews.photograph))
+        # Last: what is shown of an iteration has been shown when the training goes on after it.
+        if checkpoints is not None:
+            checkpoints.save_if_due(state, recipe.iterations)
+    return state.network.eval()
 
 
-def style_target(painting: Picture, features: LossFeatures, style_side: int) -> dict[int, torch.Tensor]:
-    """Gram matrices of the painting with its shorter side resized to ``style_side`` pixels."""
-    picture = to_tensor(painting)
-    scale = style_side / min(picture.shape[-2:])
-    resized = F.interpolate(picture, scale_factor=scale, mode="bilinear", antialias=True).to(features.mean.device)
-    with torch.no_grad():
-        return losses.gram_matrices(features(resized), features.style_taps)
+@torch.no_grad()
+def preview(network: TransformerNet, photograph: Picture) -> Picture:
+    """What ``network`` makes of a photograph ``(H, W, 3)``, the same shape."""
+    device = next(network.parameters()).device
+    painted = repaint(network, to_tensor(photograph).to(device)).round_().clamp_(0, 255)
+    return painted[0].permute(1, 2, 0).to(torch.uint8).cpu().numpy()
 
 
-def to_tensor(picture: Picture) -> torch.Tensor:
-    """``(H, W, 3)`` uint8 to float32 ``(1, 3, H, W)``, values 0..255."""
-    return torch.from_numpy(np.array(picture, order="C")).permute(2, 0, 1).unsqueeze(0).float()
+def _train_once(
+    state: TrainingState,
+    features: LossFeatures,
+    target: dict[int, torch.Tensor],
+    content: Sequence[Picture],
+    recipe: TrainingRecipe,
+) -> dict[str, torch.Tensor]:
+    """One iteration; returns the unweighted losses."""
+    crops = _sample_crops(content, recipe, state.generator).to(features.mean.device)
+    terms = _loss_terms(state.network, features, target, crops, recipe, state.generator)
+    loss = (
+        recipe.style_weight * terms["style"]
+        + recipe.content_weight * terms["content"]
+        + recipe.tone_weight * terms["tone"]
+        + recipe.smoothness_weight * terms["smoothness"]
+        + recipe.shift_weight * terms["shift"]
+    )
+    if not torch.isfinite(loss):
+        msg = f"training failed: the loss is {loss.item()} at iteration {state.iteration + 1}; lower the learning rate"
+        raise StyleError(msg)
+    state.optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(state.network.parameters(), recipe.clip_norm)
+    state.optimizer.step()
+    state.schedule.step()
+    state.iteration += 1
+    return terms
 
 
-def _checked_photographs(content: Sequence[Picture], recipe: TrainingRecipe) -> list[torch.Tensor]:
-    """The photographs as tensors; refuses those from which no crop can be taken."""
+def _progress(
+    iteration: int, recipe: TrainingRecipe, terms: dict[str, torch.Tensor], iterations_per_second: float
+) -> TrainingProgress:
+    values = {name: terms[name].item() for name in ("style", "content", "tone", "shift")}
+    return TrainingProgress(
+        iteration=iteration, iterations=recipe.iterations, iterations_per_second=iterations_per_second, **values
+    )
+
+
+def _digest_material(
+    painting: Picture,
+    content: Sequence[Picture],
+    features: LossFeatures,
+    recipe: TrainingRecipe,
+    initial: TransformerNet | None,
+) -> str:
+    """SHA-256 (hex) over all that decides what training yields."""
+    digest = hashlib.sha256(json.dumps(recipe.to_dict(), sort_keys=True).encode())
+    for picture in (painting, *content):
+        digest.update(repr(picture.shape).encode())
+        digest.update(picture.tobytes())
+    digest.update(features.digest().encode())
+    digest.update(digest_of_tensors(initial.state_dict()).encode() if initial is not None else b"random")
+    return digest.hexdigest()
+
+
+def _check_photographs(content: Sequence[Picture], recipe: TrainingRecipe) -> None:
+    """Refuse photographs from which no crop can be taken."""
     if not content:
         msg = "training needs at least one photograph, got none"
         raise StyleError(msg)
-    needed = recipe.crop_size + recipe.max_shift
+    needed = recipe.needed_side
     for index, picture in enumerate(content):
         height, width = picture.shape[:2]
         if min(height, width) < needed:
             msg = f"photograph {index} is {width}x{height}: crops with their movement need {needed} pixels each way"
             raise StyleError(msg)
-    return [to_tensor(picture) for picture in content]
 
 
 def _start(recipe: TrainingRecipe, initial: TransformerNet | None) -> TransformerNet:
@@ -200,6 +226,14 @@ def _start(recipe: TrainingRecipe, initial: TransformerNet | None) -> Transforme
     return network
 
 
+def _begin(recipe: TrainingRecipe, initial: TransformerNet | None, device: torch.device) -> TrainingState:
+    """A training before its first iteration."""
+    network = _start(recipe, initial).to(device).train()
+    optimizer, schedule = _optimizer(network, recipe)
+    generator = torch.Generator().manual_seed(recipe.seed)
+    return TrainingState(network=network, optimizer=optimizer, schedule=schedule, generator=generator)
+
+
 def _optimizer(network: TransformerNet, recipe: TrainingRecipe) -> tuple[Any, Any]:
     """Adam with a one-cycle schedule; the last layer in a group of its own, see OUTPUT_SCALE."""
     last = list(network.deconv3.parameters())
@@ -210,16 +244,16 @@ def _optimizer(network: TransformerNet, recipe: TrainingRecipe) -> tuple[Any, An
     return optimizer, schedule
 
 
-def _sample_crops(photographs: list[torch.Tensor], recipe: TrainingRecipe, generator: torch.Generator) -> torch.Tensor:
+def _sample_crops(photographs: Sequence[Picture], recipe: TrainingRecipe, generator: torch.Generator) -> torch.Tensor:
     """Random places, scales and mirrorings: ``(batch_size, 3, side, side)``, side = crop size + largest shift."""
-    side = recipe.crop_size + recipe.max_shift
+    side = recipe.needed_side
     crops = []
     for _ in range(recipe.batch_size):
         picture = photographs[_randint(0, len(photographs) - 1, generator)]
-        taken = _randint(side, max(side, min(*picture.shape[-2:], 2 * side)), generator)
-        top = _randint(0, picture.shape[-2] - taken, generator)
-        left = _randint(0, picture.shape[-1] - taken, generator)
-        crop = picture[..., top : top + taken, left : left + taken]
+        taken = _randint(side, max(side, min(*picture.shape[:2], 2 * side)), generator)
+        top = _randint(0, picture.shape[0] - taken, generator)
+        left = _randint(0, picture.shape[1] - taken, generator)
+        crop = to_tensor(picture[top : top + taken, left : left + taken])
         crop = F.interpolate(crop, size=(side, side), mode="bilinear", antialias=True)
         crops.append(crop.flip(-1) if _randint(0, 1, generator) else crop)
     return torch.cat(crops)

@@ -20,11 +20,12 @@ from dagster_project.cli.progress_bars import ProgressBars
 from dagster_project.cli.restyle import ClipRestyler
 from dagster_project.cli.runs import LocalRuns
 from dagster_project.cli.terminal import open_console
-from dagster_project.definitions import build_defs, build_resources
+from dagster_project.definitions import build_defs
 from dagster_project.errors import PreconditionError, StoreAccessError
 from dagster_project.settings import Settings
 from resources.azure_account import Transfers
 from resources.azure_store import MEDIA_AREAS, OPERATIONS_AREAS, AzureStore
+from resources.build import build_resources
 from resources.folder_store import FolderStore
 from resources.media_store import MediaStore, ObjectInfo, StoredObject
 from resources.records import Delivery

@@ -206,7 +206,7 @@ MEASURE = """
 import json, resource, sys
 from itertools import islice
 from pathlib import Path
-from dagster_project.definitions import build_store
+from resources.build import build_store
 from dagster_project.settings import load_settings
 with build_store(load_settings()).process_config_and_initialize_cm() as store:
     base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

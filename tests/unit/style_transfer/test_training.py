@@ -1,35 +1,23 @@
 """Training: it learns, repeats itself, measures what it says, and refuses what would fail later."""
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import safetensors.torch
 import skimage.data
 import torch
 from torch import nn
 
 from dagster_project.errors import StyleError
 from dagster_project.style_transfer import losses
-from dagster_project.style_transfer.features import (
-    LossFeatures,
-    import_torchvision_models,
-    load_squeezenet_features,
-    load_vgg16_features,
-    squeezenet_features,
-    squeezenet_layers,
-)
+from dagster_project.style_transfer.features import LossFeatures, squeezenet_features, squeezenet_layers
 from dagster_project.style_transfer.metrics import measure_style, pan_error
 from dagster_project.style_transfer.network import NetworkSize, TransformerNet
-from dagster_project.style_transfer.training import (
-    Picture,
-    Progress,
-    TrainingRecipe,
-    train_style,
-)
+from dagster_project.style_transfer.pictures import Picture
+from dagster_project.style_transfer.recipe import TrainingRecipe
+from dagster_project.style_transfer.style_target import style_target
+from dagster_project.style_transfer.training import TrainingProgress, train_style
 
 TINY = NetworkSize(widths=(4, 6, 8), blocks=1)
 RECIPE = TrainingRecipe(
@@ -139,7 +127,7 @@ def test_training_goes_on_from_an_existing_style_and_leaves_it_alone(
 def test_progress_is_reported_after_every_iteration(
     features: LossFeatures, painting: Picture, photographs: list[Picture]
 ) -> None:
-    seen: list[Progress] = []
+    seen: list[TrainingProgress] = []
     recipe = TrainingRecipe(size=TINY, iterations=3, batch_size=1, crop_size=32, style_side=48)
     train_style(painting=painting, content=photographs, features=features, recipe=recipe, on_progress=seen.append)
     assert [(progress.iteration, progress.iterations) for progress in seen] == [(1, 3), (2, 3), (3, 3)]
@@ -167,6 +155,18 @@ def test_photographs_smaller_than_a_crop_and_an_empty_list_are_refused(
         train(features, painting, [np.zeros((40, 40, 3), np.uint8), np.zeros((35, 20, 3), np.uint8)])
     with pytest.raises(StyleError, match="at least one photograph"):
         train(features, painting, [])
+
+
+def test_a_very_long_painting_is_looked_at_in_pieces_that_fit_into_memory(features: LossFeatures) -> None:
+    stripe = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    sizes = []
+    features.register_forward_pre_hook(lambda _, arguments: sizes.append(tuple(arguments[0].shape[-2:])))
+    whole = style_target(np.tile(stripe, (1, 3, 1)), features, 32)
+    pieces = style_target(np.tile(stripe, (18, 1, 1)), features, 32)
+    assert sizes[0] == (32, 96)
+    assert len(sizes) == 1 + 5
+    for tap in features.style_taps:
+        assert (whole[tap] - pieces[tap]).norm() < 0.1 * whole[tap].norm()
 
 
 def test_the_gram_matrix_is_the_mean_product_of_channels() -> None:
@@ -203,31 +203,11 @@ def test_a_moved_window_of_the_same_picture_has_no_shift_error() -> None:
     assert losses.shift_error(first, second, down=1, right=3) > 0.01
 
 
-def test_squeezenet_loads_from_a_file_of_half_precision_and_has_its_taps(tmp_path: Path) -> None:
-    layers = squeezenet_layers()
-    tensors = {f"features.{key}": value.half() for key, value in layers.state_dict().items()}
-    path = tmp_path / "features.safetensors"
-    safetensors.torch.save_file(tensors, path)
-    activations = load_squeezenet_features(path)(torch.rand(1, 3, 65, 65) * 255)
-    assert sorted(activations) == [1, 3, 4, 5, 7, 9]
-    assert [activations[tap].shape[1] for tap in sorted(activations)] == [96, 128, 128, 256, 256, 384]
-
-
 def test_pictures_reach_the_loss_network_centred() -> None:
     layers = nn.Sequential(nn.Identity())
     features = LossFeatures(layers, name="x", style_taps=(0,), content_tap=0, mean=(10, 20, 30), scale=(1, 2, 4))
     seen = features(torch.tensor([11.0, 24.0, 38.0]).view(1, 3, 1, 1))[0]
     assert seen.flatten().tolist() == [1, 2, 2]
-
-
-def test_a_file_that_holds_other_features_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "features.safetensors"
-    safetensors.torch.save_file({"features.0.weight": torch.ones(2)}, path)
-    for wrong in (path, tmp_path / "nowhere.safetensors"):
-        with pytest.raises(StyleError, match=f"{wrong.name}: cannot be read as SqueezeNet"):
-            load_squeezenet_features(wrong)
-    with pytest.raises(StyleError, match=r"nowhere\.pth: cannot be read as VGG-16"):
-        load_vgg16_features(tmp_path / "nowhere.pth")
 
 
 def test_loss_networks_pass_gradients_to_pictures_but_do_not_learn() -> None:
@@ -237,18 +217,3 @@ def test_loss_networks_pass_gradients_to_pictures_but_do_not_learn() -> None:
     assert picture.grad is not None
     assert picture.grad.abs().sum() > 0
     assert all(parameter.grad is None and not parameter.requires_grad for parameter in features.parameters())
-
-
-def test_vgg16_of_torchvision_loads_beside_a_cpu_build_of_torch(tmp_path: Path) -> None:
-    models = import_torchvision_models()
-    assert sys.modules["torchvision"] is not None
-    torch.manual_seed(7)
-    layers = models.vgg16(weights=None, init_weights=False).features
-    path = tmp_path / "vgg16.pth"
-    torch.save({f"features.{key}": value for key, value in layers.state_dict().items()}, path)
-    features = load_vgg16_features(path)
-    picture = (torch.rand(1, 3, 32, 32) * 255).requires_grad_()
-    activations = features(picture)
-    assert [activations[tap].shape[1] for tap in (3, 8, 15, 22)] == [64, 128, 256, 512]
-    activations[22].mean().backward()
-    assert picture.grad is not None
