@@ -5,13 +5,15 @@ export STYLIZE_HOME ?= $(CURDIR)/.stylize
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo ui test lint format constraints clean
+.PHONY: help demo azure-demo ui test test-slow lint format constraints clean
 
 help:
-	@echo "make demo   make a short clip, restyle it, show where the result lies"
-	@echo "make ui     Dagster UI and daemon on http://127.0.0.1:3000"
-	@echo "make test   all tests"
-	@echo "make lint   ruff, pyright, import-linter"
+	@echo "make demo        make a short clip, restyle it, show where the result lies"
+	@echo "make azure-demo  the same on Azure's storage emulator, from upload to delivery (KEEP=1 leaves it running)"
+	@echo "make ui          Dagster UI and daemon on http://127.0.0.1:3000"
+	@echo "make test        all tests but the slow ones"
+	@echo "make test-slow   the tests that take minutes or gigabytes"
+	@echo "make lint        ruff, pyright, import-linter"
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -21,11 +23,17 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)
 	@$(BIN)/stylize demo
 
+azure-demo: $(INSTALLED)
+	@$(BIN)/python -W ignore -m azurite.demo
+
 ui: $(INSTALLED)
 	@$(BIN)/stylize ui
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-slow: $(INSTALLED)
+	$(BIN)/python -m pytest --slow -m slow $(PYTEST_ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

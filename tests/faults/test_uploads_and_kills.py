@@ -1,0 +1,115 @@
+"""Uploads that come all at once, twice, and replaced, while everything is killed: each version has one end."""
+
+import json
+import struct
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.definitions.data_version import DATA_VERSION_TAG
+
+from resources.azure_store import AzureStore
+from resources.uploads import UploadVersion
+from tests.deployment import Deployment
+
+Clip = Callable[[str], Path]
+NUM_CLIPS = 10
+
+
+@pytest.fixture
+def deployment(tmp_path: Path, azure_environment: dict[str, str]) -> Iterator[Deployment]:
+    deployment = Deployment(tmp_path / "home", azure_environment)
+    yield deployment
+    deployment.end()
+
+
+def _variant(video: Path, number: int) -> bytes:
+    """The same film as another file: a ``free`` box at the end, which players skip."""
+    payload = f"variant {number}".encode()
+    return video.read_bytes() + struct.pack(">I4s", 8 + len(payload), b"free") + payload
+
+
+def _ledger(store: AzureStore, folder: str) -> list[UploadVersion]:
+    return [UploadVersion.read(store, info.key) for info in store.list(f"uploads/{folder}/")]
+
+
+def _wait_until(condition: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            pytest.fail(f"still not so after {seconds} s")
+        time.sleep(1)
+
+
+def _is_at_rest(store: AzureStore, names: set[str]) -> bool:
+    present = {info.key: info.etag for info in store.list("landing/") if info.key.endswith(".mp4")}
+    ended = {(version.landing_key, version.etag) for version in _ledger(store, "closed")}
+    return set(present.items()) <= ended and len(present) == len(names) and not _ledger(store, "open")
+
+
+def _data_versions(instance: dg.DagsterInstance, asset: str) -> dict[str, set[str]]:
+    """Per clip, the data versions in which the event log knows the asset."""
+    found: dict[str, set[str]] = defaultdict(set)
+    records = instance.fetch_materializations(dg.AssetKey(asset), limit=1000).records
+    for record in records:
+        found[str(record.partition_key)].add(record.asset_materialization.tags[DATA_VERSION_TAG])
+    return found
+
+
+def _receipts(store: AzureStore) -> dict[str, list[dict]]:
+    """Per clip, the receipts of all its deliveries."""
+    found: dict[str, list[dict]] = defaultdict(list)
+    for info in store.list("delivery/"):
+        if info.key.endswith("/receipt.json"):
+            found[info.key.split("/")[1]].append(json.loads(store.read_bytes(info.key)))
+    return found
+
+
+@pytest.mark.timeout(900)
+def test_every_version_ends_in_one_state_and_all_that_was_read_is_delivered_once(
+    clip: Clip, azure_store: AzureStore, deployment: Deployment
+) -> None:
+    video = clip("one_frame")
+    names = {f"film-{number}" for number in range(NUM_CLIPS)}
+
+    def put(name: str, number: int) -> None:
+        azure_store.put(f"landing/{name}.mp4", _variant(video, number))
+
+    for number in range(NUM_CLIPS):
+        put(f"film-{number}", number)
+    put("film-0", 0)
+    put("film-1", 1)
+    deployment.start()
+    _wait_until(lambda: sum(v.state == "read" for v in _ledger(azure_store, "open")) >= 2, 240)
+    put("film-2", 102)
+    deployment.kill()
+    put("film-3", 103)
+    put("film-3", 203)
+    put("film-4", 4)
+    deployment.start()
+    _wait_until(lambda: len(_ledger(azure_store, "closed")) >= 3, 300)
+    azure_store.put("landing/film-5.mp4.json", b'{"style": "scream"}')
+    put("film-6", 106)
+    deployment.kill()
+    put("film-0", 0)
+    deployment.start()
+    _wait_until(lambda: _is_at_rest(azure_store, names), 600)
+
+    closed = _ledger(azure_store, "closed")
+    assert len({version.version for version in closed}) == len(closed)
+    assert {version.state for version in closed} <= {"delivered", "duplicate", "superseded"}
+    receipts = _receipts(azure_store)
+    with deployment.instance() as instance:
+        read, delivered = _data_versions(instance, "source_video"), _data_versions(instance, "final_video")
+    assert set(receipts) == names
+    for name in names:
+        contents = [(receipt["source"]["sha256"], receipt["settings"]["look"]) for receipt in receipts[name]]
+        assert len(set(contents)) == len(contents)
+        assert {sha256 for sha256, _ in contents} == read[name]
+        assert {receipt["delivered"]["sha256"] for receipt in receipts[name]} == delivered[name]
+        latest = json.loads(azure_store.read_bytes(f"delivery/{name}/latest.json"))
+        assert azure_store.digest(latest["video_key"]) == latest["video_sha256"]
+    assert {receipt["settings"]["style"] for receipt in receipts["film-5"]} >= {"scream"}
