@@ -171,8 +171,12 @@ def run_demo(folder: Path, *, keep: bool) -> None:
         story.tell(f"Azurite answers: {azurite.account_url(MEDIA_ACCOUNT)}, {azurite.account_url(OPERATIONS_ACCOUNT)}")
         stack.enter_context(dagster_running(folder, port, environment, keep=keep))
         log = folder / "dagster.log"
-        ticks = folder / "dagster" / "schedules" / "schedules.db"
-        wait_for(ticks.exists, f"Dagster starts: UI on http://127.0.0.1:{port}, log in {log}", story, log)
+        wait_for(
+            lambda: "upload_sensor" in log.read_text(errors="replace"),
+            f"Dagster runs: UI on http://127.0.0.1:{port}, log in {log}",
+            story,
+            log,
+        )
         upload(azurite, clip)
         story.started = time.time()
         story.tell(f"{UPLOAD} uploaded into landing/ by Microsoft's SDK")

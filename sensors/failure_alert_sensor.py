@@ -81,9 +81,12 @@ def collect_failures(backlog: FailureBacklog, instance: dg.DagsterInstance, now:
             backlog.add(subject_of(run), run.run_id)
 
 
-@dg.sensor(minimum_interval_seconds=INTERVAL_SECONDS, default_status=dg.DefaultSensorStatus.RUNNING)
+@dg.sensor(
+    minimum_interval_seconds=INTERVAL_SECONDS,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Posts failed runs that Dagster will not try again to a webhook of Teams or Slack.",
+)
 def failure_alert_sensor(context: dg.SensorEvaluationContext, alerts: AlertsResource) -> dg.SkipReason:
-    """Posts failed runs that Dagster will not try again to a webhook of Teams or Slack."""
     if alerts.webhook_url is None:
         return dg.SkipReason(f"No webhook is set ({alerts.webhook_url_variable}): nobody is told about failed runs.")
     if not context.cursor:

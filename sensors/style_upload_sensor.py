@@ -29,7 +29,6 @@ INTERVAL_SECONDS = 15
 def style_upload_sensor(
     context: dg.SensorEvaluationContext, store: dg.ResourceParam[MediaStore]
 ) -> dg.SensorResult | dg.SkipReason:
-    """See the module's description."""
     try:
         uploads = sort_style_uploads(store.list(LANDING_STYLES))
     except StoreError as error:

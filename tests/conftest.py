@@ -3,21 +3,39 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from azurite.server import Azurite, AzuriteError
+from resources.azure_store import AzureStore
+from resources.folder_store import FolderStore
+from resources.media_store import MediaStore
+from tests.azure_accounts import AzureAccounts
 from tests.clips import make_clip
 
 Stylize = Callable[..., subprocess.CompletedProcess[str]]
 Restyle = Callable[..., dict[str, Any]]
 
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
-# Parts that only some machines have, whatever CI installs.
-MAY_BE_ABSENT = ("CUDA device", "Kubernetes cluster", "Azure account")
+SLOW = "slow test: runs with --slow or RUN_SLOW=1"
+# Parts that only some machines have, whatever CI installs, and what takes minutes.
+MAY_BE_ABSENT = ("CUDA device", "Kubernetes cluster", "Azure account", SLOW)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    asked = os.environ.get("RUN_SLOW") == "1"
+    parser.addoption("--slow", action="store_true", default=asked, help="also run the tests that take minutes")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--slow"):
+        for item in items:
+            if item.get_closest_marker("slow"):
+                item.add_marker(pytest.mark.skip(reason=SLOW))
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -111,3 +129,61 @@ def other_style(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def blank_style(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint that paints everything gray."""
     return _save_random_style(tmp_path_factory.mktemp("styles") / "blank.safetensors", contrast=0)
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite]:
+    """A running Azurite; skips where npm cannot install it."""
+    server = Azurite(tmp_path_factory.mktemp("azurite"))
+    try:
+        server.start()
+    except AzuriteError as error:
+        pytest.skip(f"Azurite does not run here: {error}")
+    yield server
+    server.stop()
+
+
+def _accounts(kind: str, request: pytest.FixtureRequest) -> AzureAccounts:
+    if kind == "azurite":
+        return AzureAccounts.of(request.getfixturevalue("azurite"))
+    accounts = AzureAccounts.real()
+    if accounts is None:
+        pytest.skip("no Azure account: set STYLIZE_TEST_MEDIA_ACCOUNT_URL and STYLIZE_TEST_OPERATIONS_ACCOUNT_URL")
+    return accounts
+
+
+@pytest.fixture(params=["azurite", "azure-account"])
+def azure_accounts(request: pytest.FixtureRequest) -> AzureAccounts:
+    """The accounts of Azurite and, where the environment names one, of the real service."""
+    return _accounts(request.param, request)
+
+
+@pytest.fixture
+def container_prefix(azure_accounts: AzureAccounts) -> Iterator[str]:
+    """Prefix of empty containers of this test's own."""
+    with azure_accounts.containers() as prefix:
+        yield prefix
+
+
+@pytest.fixture
+def azure_store(azure_accounts: AzureAccounts, container_prefix: str) -> Iterator[AzureStore]:
+    """A store of this test's own on Azure."""
+    with closing(azure_accounts.store(container_prefix)) as store:
+        yield store
+
+
+@pytest.fixture(params=["folder", "azurite", "azure-account"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MediaStore]:
+    """An empty store on every backend."""
+    if request.param == "folder":
+        yield FolderStore(tmp_path / "store")
+        return
+    accounts = _accounts(request.param, request)
+    with accounts.containers() as prefix, closing(accounts.store(prefix)) as azure_store:
+        yield azure_store
+
+
+@pytest.fixture
+def azure_environment(azure_accounts: AzureAccounts, container_prefix: str) -> dict[str, str]:
+    """The variables that make a subprocess use the same store as ``azure_store``."""
+    return azure_accounts.environment(container_prefix)

@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
 import psutil
+import pytest
 
 from azurite.server import free_port
 from dagster_project.cli.home import open_instance
@@ -14,6 +17,15 @@ from dagster_project.settings import Settings
 
 BIN = Path(sys.executable).parent
 END_SECONDS = 30
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> None:
+    """Fail the test if ``condition`` is still not so after that time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            pytest.fail(f"still not so after {seconds} s")
+        time.sleep(1)
 
 
 class Deployment:

@@ -2,7 +2,6 @@
 
 import json
 import struct
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
 from resources.azure_store import AzureStore
 from resources.uploads import UploadVersion
-from tests.deployment import Deployment
+from tests.deployment import Deployment, wait_until
 
 Clip = Callable[[str], Path]
 NUM_CLIPS = 10
@@ -34,14 +33,6 @@ def _variant(video: Path, number: int) -> bytes:
 
 def _ledger(store: AzureStore, folder: str) -> list[UploadVersion]:
     return [UploadVersion.read(store, info.key) for info in store.list(f"uploads/{folder}/")]
-
-
-def _wait_until(condition: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            pytest.fail(f"still not so after {seconds} s")
-        time.sleep(1)
 
 
 def _is_at_rest(store: AzureStore, names: set[str]) -> bool:
@@ -83,20 +74,20 @@ def test_every_version_ends_in_one_state_and_all_that_was_read_is_delivered_once
     put("film-0", 0)
     put("film-1", 1)
     deployment.start()
-    _wait_until(lambda: sum(v.state == "read" for v in _ledger(azure_store, "open")) >= 2, 240)
+    wait_until(lambda: sum(v.state == "read" for v in _ledger(azure_store, "open")) >= 2, 240)
     put("film-2", 102)
     deployment.kill()
     put("film-3", 103)
     put("film-3", 203)
     put("film-4", 4)
     deployment.start()
-    _wait_until(lambda: len(_ledger(azure_store, "closed")) >= 3, 300)
+    wait_until(lambda: len(_ledger(azure_store, "closed")) >= 3, 300)
     azure_store.put("landing/film-5.mp4.json", b'{"style": "scream"}')
     put("film-6", 106)
     deployment.kill()
     put("film-0", 0)
     deployment.start()
-    _wait_until(lambda: _is_at_rest(azure_store, names), 600)
+    wait_until(lambda: _is_at_rest(azure_store, names), 600)
 
     closed = _ledger(azure_store, "closed")
     assert len({version.version for version in closed}) == len(closed)

@@ -217,6 +217,19 @@ def test_a_listing_that_failed_or_is_empty_is_no_reason_to_act(tmp_path: Path) -
         assert landing.versions("film.mp4") == []
 
 
+def test_what_the_command_line_delivered_starts_no_run(landing: Landing, clip: Clip) -> None:
+    landing.put("film.mp4", clip("one_frame"))
+    landing.deliver("film.mp4")
+    for info in list(landing.store.list("uploads/")):
+        landing.store.delete(info.key)  # stylize video knows nothing of the ledger
+    landing.ticks(3)
+    assert landing.requested == []
+    assert landing.states("film.mp4") == ["duplicate"]
+    landing.wish("film.mp4", style="scream")
+    landing.ticks()
+    assert len(landing.requested) == 1
+
+
 def test_a_lost_cursor_loses_and_repeats_nothing(landing: Landing, clip: Clip) -> None:
     landing.put("film.mp4", clip("one_frame"))
     landing.deliver("film.mp4")
