@@ -82,8 +82,8 @@ def final_video(
                 yield from results
                 _refuse_failed(clip, results)
             checks = {str(result.check_name): result.passed for result in results}
-            used = storage_use_of_clip(context.instance, clip, len(parts.plan.segments)) + (store.usage - before)
-            delivery = publish(store, parts, assembled, checks, folder, used=used)
+            earlier = storage_use_of_clip(context.instance, clip, len(parts.plan.segments))
+            delivery = publish(store, parts, assembled, checks, folder, used=lambda: earlier + (store.usage - before))
         receipt = Receipt.read(store, delivery.receipt_key)
     yield dg.MaterializeResult(
         data_version=dg.DataVersion(delivery.video_sha256),

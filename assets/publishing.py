@@ -1,6 +1,7 @@
 """Publish a delivery: the video, its table of frames and its receipt, each once and never changed."""
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -20,11 +21,11 @@ def publish(
     checks: dict[str, bool],
     folder: Path,
     *,
-    used: StoreUsage,
+    used: Callable[[], StoreUsage],
 ) -> Delivery:
     """Publish the video, its table and its receipt, and then make them the clip's latest delivery.
 
-    ``used`` is what the clip cost its store until now.
+    ``used`` says what the clip cost its store until it is called.
 
     Raises:
         StoreError: another file lies where an immutable delivery shall be.
@@ -41,7 +42,7 @@ def publish(
         checks,
         video_sha256,
         table={"sha256": table_sha256, "rows": num_rows},
-        storage=_describe_storage(store, parts, used, assembled.file.stat().st_size + table.stat().st_size),
+        storage=_describe_storage(store, parts, used(), assembled.file.stat().st_size + table.stat().st_size),
     )
     receipt_key, receipt_sha256 = _put_receipt_once(store, parts, receipt, folder)
     delivery = Delivery(

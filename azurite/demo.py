@@ -219,6 +219,8 @@ def main() -> None:
         run_demo(folder, keep=os.environ.get("KEEP") == "1")
     except StylizeError as error:
         sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 if __name__ == "__main__":
