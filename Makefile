@@ -30,7 +30,7 @@ ui: $(INSTALLED)
 	@$(BIN)/stylize ui
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest --slow -m slow $(PYTEST_ARGS)
