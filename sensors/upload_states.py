@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import dagster as dg
+from dagster._core.storage.partition_status_cache import AssetPartitionStatus  # what get_status_by_partition returns
 
 from assets.failures import explained_failures
 from assets.final_video import find_current_delivery
-from dagster_project.partitions import cell_key
+from dagster_project.partitions import cell_key, clips, grid
+from dagster_project.video.plan import MAX_SEGMENTS
 from resources.media_store import MediaStore
 from resources.records import SourceRecord
 from resources.store_layout import source_record_key
@@ -102,19 +104,34 @@ class VersionWatch:
     def _after_reading(self, version: UploadVersion) -> NextStep:
         if find_current_delivery(self.store, version.clip) is not None:
             return self._changed(version, "delivered")
-        failed = list(self._failed_runs(version))
-        for run_id in failed:
-            for failure in explained_failures(self.instance, run_id):
+        for record in self._runs(version, [dg.DagsterRunStatus.FAILURE]):
+            for failure in explained_failures(self.instance, record.dagster_run.run_id):
                 if failure.kind in INPUT_FAULTS:
                     return self._changed(version, "rejected", failure.message)
-        if failed and self._is_replaced(version) and not any(self._runs(version, _unfinished())):
+        if self._is_replaced(version) and self._is_stuck(version):
             return self._changed(version, "superseded", "its processing failed, and then it was replaced")
         return NextStep(version=version)
 
-    def _failed_runs(self, version: UploadVersion) -> Iterator[str]:
-        return self._runs(version, [dg.DagsterRunStatus.FAILURE])
+    def _is_stuck(self, version: UploadVersion) -> bool:
+        """Whether a part of the clip failed, and nothing is under way or about to be tried again that could mend it."""
+        if any(self._runs(version, _unfinished())):
+            return False
+        if any(self._may_be_retried(record) for record in self._runs(version, [dg.DagsterRunStatus.FAILURE])):
+            return False
+        cells = [cell_key(version.clip, segment) for segment in range(MAX_SEGMENTS)]
+        parts = {"audio_track": (clips, [version.clip]), "frames": (grid, cells), "styled_frames": (grid, cells)}
+        parts["final_video"] = (clips, [version.clip])
+        return any(self._has_failed(asset, definition, keys) for asset, (definition, keys) in parts.items())
 
-    def _runs(self, version: UploadVersion, statuses: list[dg.DagsterRunStatus]) -> Iterator[str]:
+    def _may_be_retried(self, record: dg.RunRecord) -> bool:
+        failed_seconds_ago = self.now.timestamp() - (record.end_time or self.now.timestamp())
+        return is_undecided(record.dagster_run, self.instance, failed_seconds_ago=failed_seconds_ago)
+
+    def _has_failed(self, asset: str, definition: dg.PartitionsDefinition, keys: list[str]) -> bool:
+        statuses = self.instance.get_status_by_partition(dg.AssetKey(asset), keys, definition) or {}
+        return AssetPartitionStatus.FAILED in statuses.values()
+
+    def _runs(self, version: UploadVersion, statuses: list[dg.DagsterRunStatus]) -> Iterator[dg.RunRecord]:
         """Runs of the clip, or of a cell of it, or of all its cells, since the version was seen."""
         since = datetime.fromisoformat(version.seen_at)
         for tags in (
@@ -122,8 +139,7 @@ class VersionWatch:
             {"dagster/partition/clip": version.clip},
             {"dagster/asset_partition_range_start": cell_key(version.clip, 0)},
         ):
-            wanted = dg.RunsFilter(tags=tags, statuses=statuses, created_after=since)
-            yield from (run.run_id for run in self.instance.get_runs(wanted))
+            yield from self.instance.get_run_records(dg.RunsFilter(tags=tags, statuses=statuses, created_after=since))
 
     def _is_replaced(self, version: UploadVersion) -> bool:
         upload = self.present.get(version.landing_key)

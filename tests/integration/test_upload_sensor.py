@@ -102,6 +102,30 @@ def test_a_version_that_was_read_is_delivered_before_the_next_is_read(landing: L
     assert len([info for info in landing.store.list("delivery/film/") if info.key.endswith(".mp4")]) == 2
 
 
+def test_a_version_whose_processing_failed_gives_way_when_it_is_replaced(landing: Landing, clip: Clip) -> None:
+    landing.put("film.mp4", clip("one_frame"))
+    landing.ticks()
+    landing.run_requested()
+    landing.tick()
+    assert not landing.run("deliver_clip_job", "film").success  # nothing is styled yet
+    landing.ticks(2)
+    assert landing.states("film.mp4") == ["read"]
+    landing.put("film.mp4", clip("constant_rate"))
+    landing.deliver("film.mp4")
+    assert landing.states("film.mp4") == ["delivered", "superseded"]
+
+
+def test_a_version_whose_failure_was_mended_is_delivered_before_its_replacement(landing: Landing, clip: Clip) -> None:
+    landing.put("film.mp4", clip("one_frame"))
+    landing.ticks()
+    landing.run_requested()
+    assert not landing.run("deliver_clip_job", "film").success
+    landing.put("film.mp4", clip("constant_rate"))
+    landing.automate("film.mp4")
+    landing.ticks(2)
+    assert "delivered" in landing.states("film.mp4")
+
+
 def test_content_that_comes_back_after_another_is_the_latest_delivery_again(landing: Landing, clip: Clip) -> None:
     delivered = []
     for name in ("constant_rate", "one_frame", "constant_rate"):
