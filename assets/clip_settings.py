@@ -12,7 +12,7 @@ from typing import Literal
 import dagster as dg
 from pydantic import Field, ValidationError
 
-from assets.failures import failures_explained
+from assets.failures import TRANSIENT_RETRIES, failures_explained
 from assets.style_loading import load_style
 from assets.style_model import style_model
 from assets.unchanged import is_known_upload
@@ -105,6 +105,7 @@ def resolve_settings(
     owners=["team:artists"],
     code_version=code_versions.STYLE,
     output_required=False,
+    retry_policy=TRANSIENT_RETRIES,
 )
 def clip_settings(
     context: dg.AssetExecutionContext,

@@ -113,8 +113,8 @@ class AzureStore(MediaStore):
         request = self._request("list", prefix, LIST)
         container = self.account(area).get_container_client(request.container)
         with named_errors(request):
-            for properties in container.list_blobs(name_starts_with=name, include=["copy"]):
-                if is_committed(properties):
+            for properties in container.list_blobs(name_starts_with=name, include=["copy", "metadata"]):
+                if is_committed(properties) and not _is_folder(properties):
                     yield _info(f"{area}/{properties.name}", properties)
 
     def put(
@@ -213,6 +213,11 @@ def is_committed(properties: BlobProperties) -> bool:
     """Whether the blob is whole: no server-side copy into it is pending, was stopped or failed."""
     copy = properties.copy
     return copy is None or copy.status in (None, "success")
+
+
+def _is_folder(properties: BlobProperties) -> bool:
+    """Whether it is the empty blob by which blobfuse and hierarchical accounts mark a folder."""
+    return (properties.metadata or {}).get("hdi_isfolder") == "true"
 
 
 def _conditions(*, if_absent: bool = False, if_match: str | None = None) -> dict[str, Any]:

@@ -232,3 +232,9 @@ def test_memory_does_not_grow_with_the_object(azure_environment: dict[str, str],
     measured = json.loads(result.stdout)
     assert measured["size_bytes"] == (tmp_path / "copy").stat().st_size == 512 * MEBIBYTE
     assert measured["extra_mebibytes"] < 192, "a 512 MiB object must not need memory in proportion"
+
+
+def test_the_mark_of_a_folder_is_no_object(azure_store: AzureStore) -> None:
+    azure_store.blob("landing/folder").upload_blob(b"", metadata={"hdi_isfolder": "true"})
+    azure_store.put("landing/folder/film.mp4", b"film")
+    assert [info.key for info in azure_store.list("landing/")] == ["landing/folder/film.mp4"]
