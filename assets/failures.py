@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from dagster_project.errors import NO_SPACE, StoreFullError, StylizeError
+from dagster_project.errors import NO_SPACE, StoreFullError, StoreUnavailableError, StylizeError
 
 ERROR_KIND_KEY = "error_kind"
 
@@ -16,16 +16,24 @@ RUN_RETRIES_TAG = "dagster/max_retries"
 # For passing faults only: an error that is permanent says so and ends the step at once.
 TRANSIENT_RETRIES = dg.RetryPolicy(max_retries=2, delay=2, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS)
 
+# Nothing is wrong with the clip, and an operator would only press the button again: 26 minutes, and the store's own
+# tries on top.
+STORE_OUTAGE_RETRIES = dg.RetryPolicy(max_retries=12, delay=20, backoff=dg.Backoff.LINEAR, jitter=dg.Jitter.PLUS_MINUS)
+
 
 @contextmanager
 def failures_explained() -> Iterator[None]:
     """Turn an error that carries a message for the user into a failure with that message; retried only if passing."""
     try:
         yield
+    except StoreUnavailableError as error:
+        pause_seconds = STORE_OUTAGE_RETRIES.calculate_delay(dg.OpExecutionContext.get().retry_number + 1)
+        # Dagster reports the cause once the tries are used up.
+        raise dg.RetryRequested(STORE_OUTAGE_RETRIES.max_retries, pause_seconds) from _failure(error)
     except StylizeError as error:
         raise _failure(error) from error
     except dg.DagsterExecutionInterruptedError as interrupt:
-        if RUN_RETRIES_TAG not in dg.AssetExecutionContext.get().run.tags:
+        if RUN_RETRIES_TAG not in dg.OpExecutionContext.get().run.tags:
             raise
         # Dagster begins an interrupted step again at once if it has retries left: right for a pod that was pre-empted,
         # wrong for the command line, whose user pressed Ctrl-C.

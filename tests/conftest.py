@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from assets.failures import STORE_OUTAGE_RETRIES
 from azurite.server import Azurite, AzuriteError
 from resources.azure_store import AzureStore
 from resources.folder_store import FolderStore
@@ -83,6 +84,13 @@ def _without_root_rights() -> Iterator[None]:
 def unprivileged() -> Callable[[], AbstractContextManager[None]]:
     """A context in which file permissions count, whoever runs the tests."""
     return _without_root_rights
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps that the store did not answer are tried again at once."""
+    policy = STORE_OUTAGE_RETRIES._replace(delay=0)
+    monkeypatch.setattr("assets.failures.STORE_OUTAGE_RETRIES", policy)
 
 
 @pytest.fixture

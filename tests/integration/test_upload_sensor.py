@@ -277,6 +277,7 @@ def test_a_request_that_was_never_launched_is_made_again_under_the_same_key(land
     assert landing.states("film.mp4") == ["read"]
 
 
+@pytest.mark.usefixtures("no_pauses")
 def test_a_run_that_could_not_read_is_requested_again_under_another_key_after_a_pause(
     tmp_path: Path, clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
