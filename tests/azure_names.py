@@ -11,19 +11,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 from azure.storage.blob import BlobServiceClient
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
-from azurite.server import HOST, OPERATIONS_ACCOUNT, Azurite, TlsFiles
+from azurite.server import HOST, OPERATIONS_ACCOUNT, Azurite
+from tests.tls import make_certificate
 
 BLOB_DOMAIN = "blob.core.windows.net"
 
@@ -54,36 +49,10 @@ class AzureNames:
         )
 
 
-def make_certificate(folder: Path) -> TlsFiles:
-    """A certificate for Azure's host names and the loopback, which is its own authority."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "azurite of the tests")])
-    names = x509.SubjectAlternativeName([x509.DNSName(f"*.{BLOB_DOMAIN}"), x509.IPAddress(ip_address(HOST))])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(names, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    files = TlsFiles(certificate=folder / "certificate.pem", key=folder / "key.pem")
-    files.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    files.key.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return files
-
-
 @contextmanager
 def azure_names(folder: Path) -> Iterator[AzureNames]:
     """Azurite and a managed identity endpoint, for as long as the context lasts."""
-    files = make_certificate(folder)
+    files = make_certificate(folder, f"*.{BLOB_DOMAIN}")
     patches = folder / "patches"
     patches.mkdir()
     (patches / "sitecustomize.py").write_text(SITECUSTOMIZE.format(domain=BLOB_DOMAIN, host=HOST))

@@ -1,4 +1,4 @@
-"""A certificate for 127.0.0.1 that only a test trusts."""
+"""A certificate that only a test trusts."""
 
 import ipaddress
 from datetime import UTC, datetime, timedelta
@@ -12,10 +12,12 @@ from cryptography.x509.oid import NameOID
 from azurite.server import HOST, TlsFiles
 
 
-def make_certificate(folder: Path) -> TlsFiles:
-    """Write a self-signed certificate, valid for an hour, and its key into ``folder``."""
+def make_certificate(folder: Path, *host_names: str) -> TlsFiles:
+    """Write a certificate for the loopback and ``host_names``, its own authority, and its key into ``folder``."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
+    hosts = [x509.DNSName(host_name) for host_name in ("localhost", *host_names)]
+    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST)), *hosts])
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()
@@ -23,12 +25,9 @@ def make_certificate(folder: Path) -> TlsFiles:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST)), x509.DNSName("localhost")]),
-            critical=False,
-        )
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(names, critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )

@@ -92,6 +92,7 @@ def test_every_version_ends_in_one_state_and_all_that_was_read_is_delivered_once
     closed = _ledger(azure_store, "closed")
     assert len({version.version for version in closed}) == len(closed)
     assert {version.state for version in closed} <= {"delivered", "duplicate", "superseded"}
+    assert not [version for version in closed if "failed" in version.reason]
     receipts = _receipts(azure_store)
     with deployment.instance() as instance:
         read, delivered = _data_versions(instance, "source_video"), _data_versions(instance, "final_video")
@@ -99,6 +100,7 @@ def test_every_version_ends_in_one_state_and_all_that_was_read_is_delivered_once
     for name in names:
         contents = [(receipt["source"]["sha256"], receipt["settings"]["look"]) for receipt in receipts[name]]
         assert len(set(contents)) == len(contents)
+        assert len(contents) == sum(v.state == "delivered" for v in closed if v.landing_key == f"landing/{name}.mp4")
         assert {sha256 for sha256, _ in contents} == read[name]
         assert {receipt["delivered"]["sha256"] for receipt in receipts[name]} == delivered[name]
         latest = json.loads(azure_store.read_bytes(f"delivery/{name}/latest.json"))
