@@ -5,7 +5,7 @@ A raised version makes Dagster show the asset as stale, and makes the step redo 
 
 from typing import Final
 
-SCAN: Final = "1"  # source_video: manifest and plan
+SCAN: Final = "2"  # source_video: manifest and plan
 TRACKS: Final = "1"  # audio_track: packet digests
 SPLIT: Final = "1"  # frames: lossless chunks
 TRAIN: Final = "1"  # style_model: what training makes of an image

@@ -45,6 +45,7 @@ class VideoTrack:
         field_order: ``progressive``, ``tt``, ``bb``, ``tb``, ``bt`` or ``unknown``.
         timestamps: ``container``; ``repaired`` where they were missing, repeated or out of order in the source;
             ``generated`` where the source has none (raw elementary streams).
+        shots: first frame of every shot, in order; the first is 0.
     """
 
     stream_index: int
@@ -62,6 +63,7 @@ class VideoTrack:
     color: ColorTags = ColorTags()
     field_order: str = "progressive"
     timestamps: Literal["container", "repaired", "generated"] = "container"
+    shots: tuple[int, ...] = (0,)
 
     @property
     def num_frames(self) -> int:
@@ -112,7 +114,7 @@ class VideoManifest:
         color = ColorTags(**video.pop("color"))
         for name in ("time_base", "sample_aspect_ratio", "average_rate"):
             video[name] = None if video[name] is None else Fraction(video[name])
-        video["pts"] = tuple(video["pts"])
+        video["pts"], video["shots"] = tuple(video["pts"]), tuple(video["shots"])
         return cls(
             container=document["container"],
             video=VideoTrack(color=color, **video),

@@ -25,6 +25,7 @@ from dagster_project.video.open import is_cover, quoted
 from dagster_project.video.orientation import orientation_of
 from dagster_project.video.sandbox import run_sandboxed
 from dagster_project.video.sandbox_child import Channel
+from dagster_project.video.shots import ShotFinder
 from dagster_project.video.timestamps import PresentationTimes, last_duration, presentation_times
 
 _FIELD_ORDERS = {1: "progressive", 2: "tt", 3: "bb", 4: "tb", 5: "bt"}  # FFmpeg's AVFieldOrder
@@ -70,7 +71,7 @@ def scan_here(arguments: dict[str, Any], channel: Channel) -> str:
 
 @dataclass(slots=True)
 class _Seen:
-    """What the frames tell while they pass; nothing here holds on to a picture."""
+    """What the frames tell while they pass; nothing here holds on to a whole picture."""
 
     raw_pts: list[int | None] = field(default_factory=list)
     last_frame_duration: int = 0
@@ -80,6 +81,7 @@ class _Seen:
     pixel_format: str = ""
     color: ColorTags = field(default_factory=ColorTags)
     display_matrix: bytes = b""
+    shots: ShotFinder = field(default_factory=ShotFinder)
 
     def add(self, frame: VideoFrame) -> None:
         """Take note of the next frame."""
@@ -92,6 +94,7 @@ class _Seen:
         self.raw_pts.append(frame.dts if frame.pts is None else frame.pts)
         self.last_frame_duration = frame.duration
         self.num_interlaced += frame.interlaced_frame
+        self.shots.add(frame)
 
 
 def _manifest(reader: PictureReader, seen: _Seen) -> VideoManifest:
@@ -119,6 +122,7 @@ def _manifest(reader: PictureReader, seen: _Seen) -> VideoManifest:
             color=_with_fallback(seen.color, stream),
             field_order=_field_order(stream, seen.num_interlaced),
             timestamps=times.origin,
+            shots=seen.shots.starts,
         ),
         other_tracks=tuple(_other_track(other) for other in container.streams if other.index != stream.index),
         num_chapters=len(container.chapters()),
