@@ -48,6 +48,8 @@ class Subject:
     artist: str
     year: str
     description: str
+    source: str = SOURCE
+    licence: str = LICENCE
     changes: dict[str, Any] = field(default_factory=dict)
 
 
@@ -84,6 +86,16 @@ SUBJECTS = {
         artist="J. M. W. Turner",
         year="c. 1810",
         description="Dark green sea and storm clouds around amber light.",
+    ),
+    "lanterns": Subject(
+        file="lanterns.png",
+        title="Lanterns",
+        painting="Lanterns",
+        artist="this project",
+        year="2026",
+        description="Palette-knife dabs: ember and gold in a night of teal and violet.",
+        source="painted by bench/paint_lanterns.py",
+        licence="picture and weights are part of this project, under its licence",
     ),
 }
 
@@ -165,8 +177,8 @@ def make_card(
         painting=subject.painting,
         artist=subject.artist,
         year=subject.year,
-        source=SOURCE,
-        licence=LICENCE,
+        source=subject.source,
+        licence=subject.licence,
         description=subject.description,
         network=network.size.to_dict(),
         recipe=recipe,
