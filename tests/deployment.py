@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
@@ -52,7 +53,8 @@ class Deployment:
     def kill(self) -> None:
         """SIGKILL for everything at once: webserver, daemon, code server, and the runs in it."""
         for process in self._family():
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # a run that ended by itself meanwhile
+                process.kill()
         self._forget()
 
     def end(self) -> None:
