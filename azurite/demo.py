@@ -215,6 +215,8 @@ def _say_what_is_running(azurite: Azurite, environment: dict[str, str], port: in
 def main() -> None:
     """Run the demo; the status is 0 only if the delivery verifies."""
     folder = Path(os.environ.get("STYLIZE_HOME", PROJECT_ROOT / ".stylize")) / "azure-demo"
+    for end in (signal.SIGINT, signal.SIGTERM):  # what was started must end with this, also in the background
+        signal.signal(end, signal.default_int_handler)
     try:
         run_demo(folder, keep=os.environ.get("KEEP") == "1")
     except StylizeError as error:
