@@ -1,90 +1,54 @@
-"""How each clip shall look: the style, its exact model, the arithmetic.
+"""How each clip shall look: the style, its exact model, the artist's controls, the arithmetic.
 
 Lies in ``clips/<clip>/settings.json``; partitioned by clip. It is an asset of its own so that restyling a clip makes
 its styled frames stale but not its split frames.
 """
 
-import json
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
+from typing import Any, TypeVar
 
 import dagster as dg
-from pydantic import Field, ValidationError
 
+from assets.clip_wishes import ClipSettingsConfig, check_second_style, check_wishes
 from assets.failures import TRANSIENT_RETRIES, failures_explained
 from assets.style_loading import load_style
 from assets.style_model import style_model
 from assets.unchanged import is_known_upload
 from assets.unused_cells import unused_cells_recorded, unused_segments
 from dagster_project import code_versions
-from dagster_project.errors import SettingsError
 from dagster_project.partitions import clips
+from dagster_project.style_transfer.controls import DECIMALS, Controls
 from resources.clip_lease import ClipLease
 from resources.content import find_current_plan
 from resources.deployment import ScratchResource
 from resources.media_store import MediaStore
-from resources.records import ClipSettings
+from resources.records import ClipSettings, SecondStyle
 from resources.store_layout import settings_key
 from resources.stylizer import StylizerResource
 
-
-class ClipSettingsConfig(dg.Config):
-    """What a person may choose. A field left out keeps the clip's present value, or takes the default."""
-
-    style: str | None = Field(default=None, description="Name of the style, e.g. starry-night.")
-    media_container: Literal["unchanged", "mp4", "mov", "mkv"] = Field(
-        default="unchanged", description="Media container of the delivered video; mp4 unless chosen otherwise."
-    )
-
-
-def parse_wishes(document: bytes, *, name: str, styles: Collection[str]) -> ClipSettingsConfig:
-    """Read what a JSON object beside an upload asks for.
-
-    Args:
-        document: the content of the file.
-        name: what to call the file in messages.
-        styles: those that there are.
-
-    Raises:
-        SettingsError: it is no JSON object, or one of its keys or values is not to be had.
-    """
-    try:
-        wishes = ClipSettingsConfig.model_validate_json(document)
-        unknown = sorted(json.loads(document).keys() - ClipSettingsConfig.model_fields.keys())
-    except ValidationError as error:
-        raise SettingsError(f"{name!r}: {_first_problem(error)}") from error
-    if unknown:
-        raise SettingsError(
-            f"{name!r}: unknown key {unknown[0]!r}; expected {', '.join(ClipSettingsConfig.model_fields)}"
-        )
-    if wishes.style is not None and wishes.style not in styles:
-        raise SettingsError(f"{name!r}: unknown style {wishes.style!r}; expected one of {', '.join(sorted(styles))}")
-    return wishes
-
-
-def _first_problem(error: ValidationError) -> str:
-    problem = error.errors()[0]
-    key = ".".join(map(str, problem["loc"]))
-    if not key:
-        return f"expected a JSON object ({problem['msg']})"
-    return f"{key!r} cannot be {problem['input']!r}: {problem['msg']}"
+Value = TypeVar("Value")
 
 
 def resolve_settings(
     store: MediaStore, stylizer: StylizerResource, clip: str, config: ClipSettingsConfig, scratch: Path
 ) -> ClipSettings:
-    """Fill in what ``config`` leaves open, and pin the style to the digest of its model.
+    """Fill in what ``config`` leaves open, and pin the styles to the digests of their models.
 
     Raises:
-        StyleNotTrainedError: an image was uploaded for the style, and nothing has been trained from it yet.
+        SettingsError: a value is out of range, or the two styles of a blend are the same.
+        StyleNotTrainedError: an image was uploaded for a style, and nothing has been trained from it yet.
         StyleError: there is no such style, or its checkpoint cannot be used here.
     """
+    check_wishes(config)
     present = ClipSettings.find(store, settings_key(clip))
     style = config.style or (present.style if present else stylizer.default_style)
     media_container = config.media_container
     if media_container == "unchanged":
         media_container = present.media_container if present else "mp4"
+    controls = _chosen_controls(config, present.controls if present else Controls())
+    kept = present.second.style if present and present.second else None
+    second = kept if config.blend is None else config.blend_with
     model = load_style(store, stylizer, style, scratch)
     device, precision = stylizer.resolve_engine()
     return ClipSettings(
@@ -94,7 +58,36 @@ def resolve_settings(
         device=device,
         precision=precision,
         media_container=media_container,
+        strength=controls.strength,
+        keep_colors=controls.keep_colors,
+        style_scale=controls.style_scale,
+        second=_load_second(store, stylizer, style, second, controls.share, scratch),
     )
+
+
+def _chosen_controls(config: ClipSettingsConfig, present: Controls) -> Controls:
+    """Rounded, so that 0.3 and 0.30000000000000004 are one look."""
+    style_scale = _chosen(config.style_scale, present.style_scale)
+    return Controls(
+        strength=round(_chosen(config.strength, present.strength), DECIMALS),
+        keep_colors=_chosen(config.keep_colors, present.keep_colors),
+        style_scale=round(style_scale, DECIMALS) if style_scale else None,
+        share=round(_chosen(config.blend, present.share), DECIMALS),
+    )
+
+
+def _chosen(wished: Value | None, present: Value) -> Value:
+    return present if wished is None else wished
+
+
+def _load_second(
+    store: MediaStore, stylizer: StylizerResource, style: str, second: str | None, share: float, scratch: Path
+) -> SecondStyle | None:
+    if second is None or share == 0:
+        return None
+    check_second_style(style, second)
+    model = load_style(store, stylizer, second, scratch)
+    return SecondStyle(style=second, model_key=model.model_key, model_sha256=model.sha256, share=share)
 
 
 @dg.asset(
@@ -125,4 +118,9 @@ def clip_settings(
     if is_known_upload(context, data_version):
         return
     with unused_cells_recorded(context.instance, {clip: unused_segments(plan)} if plan else {}):
-        yield dg.MaterializeResult(data_version=dg.DataVersion(data_version), metadata=settings.to_dict())
+        yield dg.MaterializeResult(data_version=dg.DataVersion(data_version), metadata=_describe(settings))
+
+
+def _describe(settings: ClipSettings) -> dict[str, Any]:
+    """One value of the record a line, as the catalog shows them; the model of a second style too."""
+    return settings.to_dict() | {"controls": settings.describe_controls()}

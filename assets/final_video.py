@@ -102,6 +102,7 @@ def _describe(store: MediaStore, delivery: Delivery, receipt: Receipt) -> dict[s
         "duration_seconds": float(Fraction(receipt.delivered["duration_seconds"])),
         "picture": f"{receipt.delivered['width']}x{receipt.delivered['height']}",
         "style": receipt.settings["style"],
+        "controls": receipt.settings.get("controls", "none"),
         "notes": "; ".join(receipt.notes) or "none",
         "size_bytes": receipt.delivered["size_bytes"],
         "sha256": delivery.video_sha256,

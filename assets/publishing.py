@@ -119,7 +119,8 @@ def _receipt(
         },
         audio=[facts.to_dict() for facts in assembled.verification.sound],
         other_tracks=[track.to_dict() for track in assembled.report.tracks],
-        settings=parts.settings.to_dict() | {"look": parts.settings.look},
+        settings=parts.settings.to_dict()
+        | {"look": parts.settings.look, "controls": parts.settings.describe_controls()},
         frames_table=table,
         storage=storage,
         checks=checks,

@@ -174,6 +174,7 @@ def _describe(styled: StyledSegment, settings: ClipSettings) -> dict[str, Any]:
         "chunks": len(record.chunks),
         "size_bytes": record.size_bytes,
         "style": settings.style,
+        "controls": settings.describe_controls(),
         "engine": f"{settings.device} {settings.precision}",
         "digest": record.digest,
     }

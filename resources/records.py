@@ -15,6 +15,7 @@ from typing import Any, Self
 
 from dagster_project import code_versions
 from dagster_project.errors import IntegrityError, ObjectMissingError, PreconditionError
+from dagster_project.style_transfer.controls import Controls
 from dagster_project.video.plan import Segment
 from resources.media_store import MediaStore
 
@@ -130,6 +131,23 @@ class StyleRecord(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecondStyle(Record):
+    """The style that is mixed into the first.
+
+    Attributes:
+        style: its name.
+        model_key: where its checkpoint lies.
+        model_sha256: digest of that checkpoint.
+        share: of it in the mixture, 0..1.
+    """
+
+    style: str
+    model_key: str
+    model_sha256: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClipSettings(Record):
     """How a clip shall look, with everything resolved: no "auto", no name without its digest.
 
@@ -140,6 +158,8 @@ class ClipSettings(Record):
         device: ``cpu`` or ``cuda``.
         precision: ``fp32``, ``bf16`` or ``fp16``.
         media_container: suffix of the delivered file: ``mp4``, ``mov`` or ``mkv``.
+        strength, keep_colors, style_scale: see :class:`dagster_project.style_transfer.controls.Controls`.
+        second: another style to mix in.
     """
 
     style: str
@@ -148,12 +168,43 @@ class ClipSettings(Record):
     device: str
     precision: str
     media_container: str = "mp4"
+    strength: float = 1.0
+    keep_colors: bool = False
+    style_scale: float | None = None
+    second: SecondStyle | None = None
+
+    @classmethod
+    def from_dict(cls, document: dict[str, Any]) -> Self:
+        """Read back what :meth:`to_dict` wrote, now or before there were controls."""
+        second = document.get("second")
+        return cls(**{**document, "second": SecondStyle(**second) if second else None})
+
+    @property
+    def controls(self) -> Controls:
+        """What is done around the networks."""
+        return Controls(
+            strength=self.strength,
+            keep_colors=self.keep_colors,
+            style_scale=self.style_scale,
+            share=self.second.share if self.second else 0.0,
+        )
 
     @property
     def look(self) -> str:
         """SHA-256 over all that decides the styled pixels and their encoding, code included."""
-        parts = [self.model_sha256, self.device, self.precision, code_versions.STYLE, code_versions.ENCODE]
+        parts: list[Any] = [self.model_sha256, self.device, self.precision, code_versions.STYLE, code_versions.ENCODE]
+        if self.controls != Controls():
+            # Only then: what was styled before there were controls is still what their defaults give.
+            parts += [self.controls.to_dict(), self.second.model_sha256 if self.second else ""]
         return digest_of(parts)
+
+    def describe_controls(self) -> str:
+        """The controls that are set, for people; "none" if none is."""
+        strength = [f"strength {self.strength:.4g}"] if self.strength != 1 else []
+        colors = ["colors of the source"] if self.keep_colors else []
+        scale = [f"brush {self.style_scale:.4g} of the height"] if self.style_scale is not None else []
+        second = [f"{self.second.share:.4g} of {self.second.style}"] if self.second else []
+        return ", ".join([*second, *strength, *colors, *scale]) or "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +234,7 @@ class SegmentRecord(Record):
         """Read back what :meth:`to_dict` wrote."""
         chunks = tuple(ChunkObject(**chunk) for chunk in document.pop("chunks"))
         settings = document.pop("settings")
-        return cls(chunks=chunks, settings=ClipSettings(**settings) if settings else None, **document)
+        return cls(chunks=chunks, settings=ClipSettings.from_dict(settings) if settings else None, **document)
 
     @classmethod
     def of(cls, segment: Segment, objects: Mapping[int, ChunkObject], settings: ClipSettings | None = None) -> Self:

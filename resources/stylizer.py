@@ -11,6 +11,7 @@ from pydantic import Field
 
 from dagster_project.frame_transform import FrameTransform
 from dagster_project.settings import Device, Precision
+from dagster_project.style_transfer.controls import Controls
 from resources.media_store import MediaStore
 from resources.records import ClipSettings
 from resources.store_layout import LANDING_STYLES
@@ -41,11 +42,24 @@ class StylizerResource(dg.ConfigurableResource):
         self, store: MediaStore, settings: ClipSettings, *, width: int, height: int, scratch: Path
     ) -> FrameTransform:
         """The transform that ``settings`` name, for frames of ``width`` x ``height`` pixels."""
+        from dagster_project.style_transfer.controlled import ControlledTransform
         from dagster_project.style_transfer.engine import StyleTransform, choose_engine
 
-        choice = choose_engine(device=settings.device, precision=settings.precision, width=width, height=height)
-        with store.as_file(settings.model_key, scratch, sha256=settings.model_sha256) as checkpoint:
-            return StyleTransform.from_checkpoint(checkpoint, choice)
+        controls, second = settings.controls, settings.second
+        # Frames and the pictures that the network is shown are held in the same batches: the larger ones decide.
+        larger = max((height, width), controls.working_size(width=width, height=height))
+        choice = choose_engine(device=settings.device, precision=settings.precision, width=larger[1], height=larger[0])
+
+        def load(key: str, sha256: str) -> StyleTransform:
+            with store.as_file(key, scratch, sha256=sha256) as checkpoint:
+                return StyleTransform.from_checkpoint(checkpoint, choice)
+
+        network = load(settings.model_key, settings.model_sha256)
+        if controls == Controls():
+            return network
+        return ControlledTransform(
+            network, controls, second=load(second.model_key, second.model_sha256) if second else None
+        )
 
     def shipped(self) -> dict[str, str]:
         """The shipped styles: name and one line about each, in order."""

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import dagster as dg
 
-from assets.clip_settings import ClipSettingsConfig, parse_wishes
+from assets.clip_wishes import ClipSettingsConfig, parse_wishes
 from assets.final_video import find_current_delivery
 from dagster_project.errors import PreconditionError, SettingsError, StoreError
 from dagster_project.partitions import clips

@@ -4,6 +4,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from assets.clip_wishes import ClipSettingsConfig
 from dagster_project.cli.video_command import restyle_file
 from dagster_project.settings import Settings
 from resources.folder_store import FolderStore
@@ -16,7 +17,9 @@ FRAMES_PER_SEGMENT = 24
 def deliver(source: Path, home: Path) -> None:
     """Restyle ``source`` in the default style, in several segments."""
     settings = Settings(home=home)
-    restyle_file(source, settings=settings, style=None, output=None, frames_per_segment=FRAMES_PER_SEGMENT)
+    restyle_file(
+        source, settings=settings, wishes=ClipSettingsConfig(), output=None, frames_per_segment=FRAMES_PER_SEGMENT
+    )
 
 
 def copy_home(original: Path, home: Path, clip: str) -> None:

@@ -43,6 +43,26 @@ def video(
     output: Annotated[
         Path | None, typer.Option("--output", help="Copy the result to this .mp4, .mov or .mkv file.")
     ] = None,
+    strength: Annotated[
+        float | None, typer.Option(help="0 to 1, from the source to the painted picture. [default: 1]")
+    ] = None,
+    keep_colors: Annotated[
+        bool | None,
+        typer.Option("--keep-colors/--no-keep-colors", help="Brightness from the paint, colors from the source."),
+    ] = None,
+    style_scale: Annotated[
+        float | None,
+        typer.Option(
+            help="Width of the brush strokes as a fraction of the picture's height, 0.003 to 0.2: the same look at"
+            " every resolution, 0.025 suits most; 0 paints the frames as they come. [default: 0]"
+        ),
+    ] = None,
+    blend_with: Annotated[
+        str | None, typer.Option(help="A second style (name or file) to mix in; needs --blend.")
+    ] = None,
+    blend: Annotated[
+        float | None, typer.Option(help="Share of the second style, 0 to 1; 0 removes it. [default: 0]")
+    ] = None,
     home: HomeOption = None,
     frames_per_segment: Annotated[
         int | None, typer.Option(min=1, help="Frames per partition, when the clip is read for the first time.")
@@ -51,15 +71,25 @@ def video(
 ) -> None:
     """Restyle one video. Run the same command again to resume: finished work is reused.
 
+    A clip keeps its look: what is not given now stays as it was given last.
+
     Works on the local folder store, whatever STYLIZE_STORE says.
     """
     with exit_codes(resume_hint="run the same command again to resume, finished work is kept"):
+        from assets.clip_wishes import ClipSettingsConfig
         from dagster_project.cli.video_command import restyle_file
 
         report = restyle_file(
             source.expanduser().absolute(),
             settings=_local_settings(home),
-            style=style,
+            wishes=ClipSettingsConfig(
+                style=style,
+                strength=strength,
+                keep_colors=keep_colors,
+                style_scale=style_scale,
+                blend_with=blend_with,
+                blend=blend,
+            ),
             output=output.expanduser().absolute() if output else None,
             frames_per_segment=frames_per_segment,
         )

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from assets.clip_wishes import ClipSettingsConfig
 from dagster_project.cli.demo_clip import make_demo_clip
 from dagster_project.cli.video_command import restyle_file
 from dagster_project.settings import Settings
@@ -21,7 +22,9 @@ def run_demo(settings: Settings) -> list[str]:
     source.parent.mkdir(parents=True, exist_ok=True)
     if not source.exists():
         make_demo_clip(source)
-    report = restyle_file(source, settings=settings, style=None, output=None, frames_per_segment=FRAMES_PER_SEGMENT)
+    report = restyle_file(
+        source, settings=settings, wishes=ClipSettingsConfig(), output=None, frames_per_segment=FRAMES_PER_SEGMENT
+    )
     preview = source.with_name("demo-side-by-side.mp4")
     render_side_by_side(source, Path(report.output), preview)
     *summary, result, receipt = report.lines()

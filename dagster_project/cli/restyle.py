@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 import dagster as dg
 
-from assets.clip_settings import ClipSettingsConfig, resolve_settings
+from assets.clip_settings import resolve_settings
+from assets.clip_wishes import ClipSettingsConfig
 from assets.final_video import find_current_delivery
 from assets.frames import find_split_segment
 from assets.source_video import find_current_source
@@ -107,9 +108,11 @@ class ClipRestyler:
     def _choose_look(self, clip: str, config: ClipSettingsConfig, scratch: Path) -> None:
         wished = resolve_settings(self._store, self._stylizer, clip, config, scratch)
         present = ClipSettings.find(self._store, settings_key(clip))
-        if wished.style not in self._materialized("style_model"):
-            self._instance.add_dynamic_partitions("styles", [wished.style])
-            self._runs.run("load_style_job", partition_key=wished.style)
+        styles = [wished.style, wished.second.style] if wished.second else [wished.style]
+        for style in styles:
+            if style not in self._materialized("style_model"):
+                self._instance.add_dynamic_partitions("styles", [style])
+                self._runs.run("load_style_job", partition_key=style)
         if present != wished or clip not in self._materialized("clip_settings"):
             self._runs.run(
                 "choose_look_job", partition_key=clip, config={"clip_settings": config.model_dump(exclude_none=True)}

@@ -5,7 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from assets.clip_settings import ClipSettingsConfig
+from assets.clip_wishes import ClipSettingsConfig, check_wishes
 from dagster_project.cli.home import clean_up_after_killed_processes, open_instance, prepare_home
 from dagster_project.cli.interrupts import Interrupts
 from dagster_project.cli.output_file import check_output, write_output
@@ -42,6 +42,7 @@ class VideoReport:
             "output": self.output,
             "receipt": self.receipt_path,
             "style": self.receipt.settings["style"],
+            "controls": self.receipt.settings.get("controls", "none"),
             "frames": self.receipt.counts["frames"],
             "duration_seconds": float(Fraction(self.receipt.delivered["duration_seconds"])),
             "segments": {"styled": self.outcome.num_styled_segments, "reused": self.outcome.num_reused_segments},
@@ -57,7 +58,7 @@ class VideoReport:
         stages = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in outcome.stage_seconds.items())
         lines = [
             f"{counts['frames']} frames, {seconds:.2f} s, {delivered['width']}x{delivered['height']},"
-            f" style {self.receipt.settings['style']}",
+            f" style {self.receipt.settings['style']}, controls: {self.receipt.settings.get('controls', 'none')}",
             f"segments: {outcome.num_styled_segments} styled, {outcome.num_reused_segments} reused",
             f"time: {stages}",
         ]
@@ -65,9 +66,21 @@ class VideoReport:
 
 
 def restyle_file(
-    source: Path, *, settings: Settings, style: str | None, output: Path | None, frames_per_segment: int | None
+    source: Path,
+    *,
+    settings: Settings,
+    wishes: ClipSettingsConfig,
+    output: Path | None,
+    frames_per_segment: int | None,
 ) -> VideoReport:
     """Restyle the video file ``source`` on the local home and describe what came out.
+
+    Args:
+        source: the video.
+        settings: of the home.
+        wishes: how it shall look; styles may be checkpoint files. ``output`` decides on the media container.
+        output: where to copy the result.
+        frames_per_segment: when the clip is read for the first time.
 
     Raises:
         StylizeError: with the one line that the user needs.
@@ -77,7 +90,12 @@ def restyle_file(
     console = open_console()
     store = prepare_home(settings)
     stylizer: StylizerResource = build_resources(settings)["stylizer"]
-    config = ClipSettingsConfig(style=_resolve_style(store, stylizer, style), media_container=media_container)
+    check_wishes(wishes)
+    found = {
+        "style": _resolve_style(store, stylizer, wishes.style),
+        "blend_with": _resolve_style(store, stylizer, wishes.blend_with),
+    }
+    config = ClipSettingsConfig(**{**wishes.model_dump(), **found, "media_container": media_container})
     clip = clip_key(upload_name(source))
     lease, bars, interrupts = ClipLease(settings.leases_dir), ProgressBars(console), Interrupts()
     definitions = build_defs(settings, {"lease": lease, "progress": bars})

@@ -12,7 +12,7 @@ import dagster as dg
 import pytest
 from azure.storage.blob import generate_container_sas
 
-from assets.clip_settings import ClipSettingsConfig
+from assets.clip_wishes import ClipSettingsConfig
 from azurite.server import MEDIA_ACCOUNT, OPERATIONS_ACCOUNT, Azurite
 from dagster_project.cli.home import open_instance, prepare_home
 from dagster_project.cli.interrupts import Interrupts

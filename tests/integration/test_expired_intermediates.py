@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from assets.clip_wishes import ClipSettingsConfig
 from dagster_project.cli.home import open_instance
 from dagster_project.cli.video_command import restyle_file
 from dagster_project.definitions import build_defs
@@ -57,7 +58,13 @@ def restyled_sha256(
     home = tmp_path_factory.mktemp("undisturbed") / "home"
     copy_home(delivered_home, home, NAME)
     settings, source = Settings(home=home), clip("constant_rate")
-    report = restyle_file(source, settings=settings, style=str(other_style), output=None, frames_per_segment=None)
+    report = restyle_file(
+        source,
+        settings=settings,
+        wishes=ClipSettingsConfig(style=str(other_style)),
+        output=None,
+        frames_per_segment=None,
+    )
     return digest_of_file(Path(report.output))
 
 

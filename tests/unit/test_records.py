@@ -1,18 +1,22 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dagster_project import code_versions
 from dagster_project.errors import IntegrityError, ObjectMissingError, PreconditionError
 from resources.folder_store import FolderStore
 from resources.media_store import StoredObject
-from resources.records import ChunkObject, ClipSettings, SegmentRecord
+from resources.records import ChunkObject, ClipSettings, SecondStyle, SegmentRecord, digest_of
 
 SETTINGS = ClipSettings(
     style="starry-night", model_key="models/a", model_sha256="ab", device="cpu", precision="fp32", media_container="mp4"
 )
 CHUNK = ChunkObject(index=0, start=0, stop=24, key="work/a", sha256="cd", size_bytes=7)
+SECOND = SecondStyle(style="scream", model_key="models/b", model_sha256="ef", share=0.3)
+OLD_KEYS = ("style", "model_key", "model_sha256", "device", "precision", "media_container")
 RECORD = SegmentRecord(segment=0, start=0, stop=24, chunks=(CHUNK,), settings=SETTINGS)
 
 
@@ -82,3 +86,32 @@ def test_the_look_depends_on_the_model_and_not_on_the_media_container() -> None:
     }
     assert len({SETTINGS.look, *changed.values()}) == 3
     assert ClipSettings(**{**SETTINGS.to_dict(), "media_container": "mkv"}).look == SETTINGS.look
+
+
+def test_the_look_depends_on_every_control_and_on_the_model_of_the_second_style() -> None:
+    changes: list[dict[str, Any]] = [
+        {},
+        {"strength": 0.5},
+        {"keep_colors": True},
+        {"style_scale": 0.025},
+        {"second": SECOND},
+        {"second": replace(SECOND, share=0.4)},
+        {"second": replace(SECOND, model_sha256="ff")},
+    ]
+    assert len({replace(SETTINGS, **change).look for change in changes}) == len(changes)
+
+
+def test_settings_from_before_there_were_controls_are_the_same_look_without_any() -> None:
+    old = ClipSettings.from_dict({key: value for key, value in SETTINGS.to_dict().items() if key in OLD_KEYS})
+    assert old == SETTINGS
+    assert old.describe_controls() == "none"
+    assert old.look == digest_of(["ab", "cpu", "fp32", code_versions.STYLE, code_versions.ENCODE])
+
+
+def test_settings_with_controls_are_read_back_also_within_a_segment(store: FolderStore) -> None:
+    settings = replace(SETTINGS, strength=0.7, keep_colors=True, style_scale=0.025, second=SECOND)
+    replace(RECORD, settings=settings).write(store, "work/record.json")
+    assert SegmentRecord.read(store, "work/record.json").settings == settings
+    assert (
+        settings.describe_controls() == "0.3 of scream, strength 0.7, colors of the source, brush 0.025 of the height"
+    )
