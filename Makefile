@@ -45,11 +45,11 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Resolve anew, then look at the difference before committing it.
+# Resolve anew, then look at the difference before committing it. --all: torch needs setuptools, which freeze hides.
 constraints:
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/pip install --quiet --editable '.[demo,dev]'
-	$(BIN)/pip freeze --exclude-editable | sed 's/+cpu$$//' > constraints.txt
+	$(BIN)/pip install --quiet --editable '.[demo,dev,kubernetes]'
+	$(BIN)/pip freeze --all --exclude pip --exclude-editable | sed 's/+cpu$$//' > constraints.txt
 
 clean:
 	rm -rf .venv .stylize build *.egg-info

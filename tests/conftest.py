@@ -23,8 +23,8 @@ Restyle = Callable[..., dict[str, Any]]
 
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
 SLOW = "slow test: runs with --slow or RUN_SLOW=1"
-# Parts that only some machines have, whatever CI installs, and what takes minutes.
-MAY_BE_ABSENT = ("CUDA device", "Kubernetes cluster", "Azure account", SLOW)
+# Parts that only some machines have and that neither PyPI nor Debian carries, and what takes minutes.
+MAY_BE_ABSENT = ("CUDA device", "Kubernetes cluster", "Azure account", "kubectl", "terraform", SLOW)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
