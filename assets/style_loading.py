@@ -1,9 +1,13 @@
-"""Finding the network of a style: an uploaded checkpoint, else one that was trained here, else a shipped one."""
+"""Finding the network of a style: an uploaded checkpoint, else one that was trained here, else a shipped one.
+
+A frame transform that the settings name comes before all of them.
+"""
 
 from pathlib import Path
 
 from dagster_project.errors import StyleError, StyleNotTrainedError
 from resources.media_store import MediaStore
+from resources.other_transforms import is_other_transform, make_other_transform, other_transform_key
 from resources.records import StyleRecord
 from resources.store_layout import model_key, style_record_key
 from resources.style_uploads import find_style_upload
@@ -18,6 +22,8 @@ def load_style(store: MediaStore, stylizer: StylizerResource, style: str, scratc
         StyleNotTrainedError: an image was uploaded for it, and nothing has been trained from it yet.
         StyleError: there is no such style, or its checkpoint cannot be used.
     """
+    if style in stylizer.frame_transforms:
+        return _record_other_transform(store, stylizer, style)
     upload = find_style_upload(store, style)
     if upload is not None and not upload.is_image:
         header = read_header(store, upload.info.key)
@@ -46,6 +52,18 @@ def load_style(store: MediaStore, stylizer: StylizerResource, style: str, scratc
     )
 
 
+def load_network_style(store: MediaStore, stylizer: StylizerResource, style: str, scratch: Path) -> StyleRecord:
+    """Like :func:`load_style`, for whoever needs a network.
+
+    Raises:
+        StyleError: there is none, or the style is a frame transform of other code.
+    """
+    record = load_style(store, stylizer, style, scratch)
+    if is_other_transform(record.model_key):
+        raise StyleError(f"{style!r} is a frame transform without a style network ({record.description}); name a style")
+    return record
+
+
 def publish_style(store: MediaStore, style: str, checkpoint: Path, **about: object) -> StyleRecord:
     """Put a checkpoint into the store and record it as the one that ``style`` uses.
 
@@ -66,6 +84,21 @@ def publish_style(store: MediaStore, style: str, checkpoint: Path, **about: obje
     if store.stat(key) is None:
         store.put(key, checkpoint)
     record = StyleRecord.from_dict({"style": style, "model_key": key, "sha256": sha256, **about})
+    record.write(store, style_record_key(style))
+    return record
+
+
+def _record_other_transform(store: MediaStore, stylizer: StylizerResource, style: str) -> StyleRecord:
+    target = stylizer.frame_transforms[style]
+    key, (device, _) = other_transform_key(target), stylizer.resolve_engine()
+    transform = make_other_transform(key, device=device, width=640, height=360)
+    record = StyleRecord(
+        style=style,
+        title=style,
+        description=f"Frame transform {target}.",
+        model_key=key,
+        sha256=transform.digest,
+    )
     record.write(store, style_record_key(style))
     return record
 

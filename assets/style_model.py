@@ -20,6 +20,7 @@ from dagster_project.partitions import clips, styles
 from resources.clip_lease import ClipLease
 from resources.deployment import DecoderResource, ScratchResource
 from resources.media_store import MediaStore
+from resources.other_transforms import is_other_transform
 from resources.progress import Progress
 from resources.records import StyleRecord
 from resources.style_uploads import check_style_name, find_style_upload
@@ -80,7 +81,7 @@ def _describe(store: MediaStore, record: StyleRecord) -> dict[str, Any]:
     about = {
         "title": record.title,
         "description": record.description,
-        "checkpoint": store.location(record.model_key),
+        "checkpoint": record.model_key if is_other_transform(record.model_key) else store.location(record.model_key),
         "sha256": record.sha256,
     }
     if not record.order:

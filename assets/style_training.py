@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from assets.style_loading import load_style, publish_style
+from assets.style_loading import load_network_style, publish_style
 from assets.style_training_config import FROM_SCRATCH, StyleTrainingConfig
 from dagster_project.errors import StyleError
 from dagster_project.video.limits import DecodeLimits
@@ -105,7 +105,7 @@ class StyleTraining:
             return None, ""
         if config.start_from == style:
             raise StyleError(f"style {style!r} cannot start from itself; name another by --from, or 'scratch'")
-        record = load_style(self.store, self.stylizer, config.start_from, self.folder)
+        record = load_network_style(self.store, self.stylizer, config.start_from, self.folder)
         with self.store.as_file(record.model_key, self.folder, sha256=record.sha256) as file:
             return load_checkpoint(file), record.sha256
 

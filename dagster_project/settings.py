@@ -6,7 +6,7 @@ Every setting has an environment variable ``STYLIZE_<NAME>`` and a default that 
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_type_hints
 from urllib.parse import urlsplit
@@ -87,6 +87,7 @@ class Settings:
         default_style: style of a clip that names none.
         device: where frames are styled; ``auto`` takes a CUDA device if there is one.
         precision: arithmetic of the networks; ``auto`` takes the fastest that the device does well.
+        frame_transforms: what can be done to frames besides the styles: names, and where the code of each lies.
         max_pixels: largest accepted picture, in pixels.
         max_frames: longest accepted clip, in frames.
         decode_stall_seconds: a decoder that yields nothing for so long is stopped.
@@ -106,6 +107,7 @@ class Settings:
     default_style: str = "starry-night"
     device: Device = "auto"
     precision: Precision = "auto"
+    frame_transforms: Mapping[str, str] = field(default_factory=dict)
     max_pixels: int = 36_000_000
     max_frames: int = 400_000
     decode_stall_seconds: int = 60
@@ -170,9 +172,9 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     environment = os.environ if environment is None else environment
     hints = get_type_hints(Settings)
     values = {
-        field.name: _parse(f"STYLIZE_{field.name.upper()}", environment[variable], hints[field.name])
-        for field in fields(Settings)
-        if (variable := f"STYLIZE_{field.name.upper()}") in environment
+        setting.name: _parse(variable, environment[variable], hints[setting.name])
+        for setting in fields(Settings)
+        if (variable := f"STYLIZE_{setting.name.upper()}") in environment
     }
     settings = Settings(**values).at(None)
     if settings.store == "azure":
@@ -192,6 +194,8 @@ def _check_container_prefix(prefix: str) -> None:
 def _parse(variable: str, text: str, kind: Any) -> Any:
     if kind is Path:
         return Path(text)
+    if kind == Mapping[str, str]:
+        return _parse_pairs(variable, text)
     if kind is int:
         if not text.isdecimal() or int(text) < 1:
             raise SettingsError(f"{variable}={text!r}: expected a whole number of at least 1")
@@ -200,3 +204,15 @@ def _parse(variable: str, text: str, kind: Any) -> Any:
     if allowed and text not in allowed:
         raise SettingsError(f"{variable}={text!r}: expected one of {', '.join(allowed)}")
     return text
+
+
+def _parse_pairs(variable: str, text: str) -> dict[str, str]:
+    """``name=value`` pairs, separated by commas."""
+    pairs = [pair.strip().partition("=") for pair in text.split(",") if pair.strip()]
+    for name, _, target in pairs:
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name) or not re.fullmatch(r"[\w.]+:[\w.]+", target):
+            raise SettingsError(
+                f"{variable}={text!r}: expected name=package.module:callable, separated by commas; names are lower-case"
+                " letters, digits and single hyphens"
+            )
+    return {name: target for name, _, target in pairs}

@@ -41,6 +41,7 @@ def build_resources(settings: Settings) -> dict[str, Any]:
             default_style=settings.default_style,
             device=settings.device,
             precision=settings.precision,
+            frame_transforms=dict(settings.frame_transforms),
         ),
         "alerts": AlertsResource(ui_url=settings.ui_url, quiet_minutes=settings.alert_quiet_minutes),
     }

@@ -9,10 +9,12 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
+from dagster_project.errors import StyleError
 from dagster_project.frame_transform import FrameTransform
 from dagster_project.settings import Device, Precision
 from dagster_project.style_transfer.controls import Controls
 from resources.media_store import MediaStore
+from resources.other_transforms import KEY_PREFIX, is_other_transform, make_other_transform
 from resources.records import ClipSettings
 from resources.store_layout import LANDING_STYLES
 from resources.style_uploads import sort_style_uploads
@@ -26,6 +28,9 @@ class StylizerResource(dg.ConfigurableResource):
     default_style: str = Field(description="Style of a clip that names none.")
     device: Device = Field(description="Where frames are styled; auto takes a CUDA device if there is one.")
     precision: Precision = Field(description="Arithmetic of the network; auto takes the fastest the device does well.")
+    frame_transforms: dict[str, str] = Field(
+        default={}, description="Other frame transforms by name: package.module:callable that makes each."
+    )
 
     def resolve_engine(self) -> tuple[str, str]:
         """Device and precision with "auto" decided on this machine.
@@ -41,7 +46,11 @@ class StylizerResource(dg.ConfigurableResource):
     def transform(
         self, store: MediaStore, settings: ClipSettings, *, width: int, height: int, scratch: Path
     ) -> FrameTransform:
-        """The transform that ``settings`` name, for frames of ``width`` x ``height`` pixels."""
+        """The transform that ``settings`` name, for frames of ``width`` x ``height`` pixels.
+
+        Raises:
+            StyleError: it cannot be made here, or its code is another than when it was chosen.
+        """
         from dagster_project.style_transfer.controlled import ControlledTransform
         from dagster_project.style_transfer.engine import StyleTransform, choose_engine
 
@@ -50,7 +59,9 @@ class StylizerResource(dg.ConfigurableResource):
         larger = max((height, width), controls.working_size(width=width, height=height))
         choice = choose_engine(device=settings.device, precision=settings.precision, width=larger[1], height=larger[0])
 
-        def load(key: str, sha256: str) -> StyleTransform:
+        def load(key: str, sha256: str) -> FrameTransform:
+            if is_other_transform(key):
+                return _same_transform(key, sha256, choice.device, width=larger[1], height=larger[0])
             with store.as_file(key, scratch, sha256=sha256) as checkpoint:
                 return StyleTransform.from_checkpoint(checkpoint, choice)
 
@@ -70,5 +81,20 @@ class StylizerResource(dg.ConfigurableResource):
     def known(self, store: MediaStore) -> list[str]:
         """Names of all styles that a clip can be given, in order: shipped, uploaded, and trained here."""
         return sorted(
-            {*self.shipped(), *trained_styles(store), *sort_style_uploads(store.list(LANDING_STYLES)).by_style}
+            {
+                *self.shipped(),
+                *self.frame_transforms,
+                *trained_styles(store),
+                *sort_style_uploads(store.list(LANDING_STYLES)).by_style,
+            }
         )
+
+
+def _same_transform(key: str, digest: str, device: str, *, width: int, height: int) -> FrameTransform:
+    transform = make_other_transform(key, device=device, width=width, height=height)
+    if transform.digest != digest:
+        raise StyleError(
+            f"frame transform {key.removeprefix(KEY_PREFIX)!r} is another here than when it was chosen: materialize"
+            " clip_settings again, and deploy one version everywhere"
+        )
+    return transform

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from assets.style_loading import load_style
+from assets.style_loading import load_network_style
 from dagster_project.cli.home import prepare_home
 from dagster_project.errors import SettingsError
 from dagster_project.settings import Settings
@@ -27,7 +27,7 @@ def export_style(style: str, file: Path, *, settings: Settings) -> list[str]:
         raise SettingsError(f"{str(file)!r}: expected a file name in an existing folder")
     store, resources = prepare_home(settings), build_resources(settings)
     with resources["scratch"].folder() as scratch:
-        record = load_style(store, resources["stylizer"], style, scratch)
+        record = load_network_style(store, resources["stylizer"], style, scratch)
         header = read_header(store, record.model_key)
         card, sample_jpeg = header.card, header.sample_jpeg
         if not card:
