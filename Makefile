@@ -5,7 +5,7 @@ export STYLIZE_HOME ?= $(CURDIR)/.stylize
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo azure-demo ui test test-slow lint format constraints clean
+.PHONY: help demo azure-demo ui test test-slow lint format constraints style-table clean
 
 help:
 	@echo "make demo        make a short clip, restyle it, show where the result lies"
@@ -14,6 +14,7 @@ help:
 	@echo "make test        all tests but the slow ones"
 	@echo "make test-slow   the tests that take minutes or gigabytes"
 	@echo "make lint        ruff, pyright, import-linter"
+	@echo "make style-table PAINTINGS=folder FEATURES=file   measure the shipped styles, write styles/README.md"
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -44,6 +45,10 @@ lint: $(INSTALLED)
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# PAINTINGS: folder with the pictures that the styles were trained from. FEATURES: the loss network, SqueezeNet or VGG-16.
+style-table: $(INSTALLED)
+	$(BIN)/python -m bench.style_table --paintings "$(PAINTINGS)" --features "$(FEATURES)"
 
 # Resolve anew, then look at the difference before committing it. --all: torch needs setuptools, which freeze hides.
 constraints:

@@ -1,4 +1,6 @@
-"""The checks of a delivery. Each is blocking: a video that fails one is not published.
+"""The checks of styled frames and of deliveries.
+
+What would deliver a wrong video blocks: a video that fails is not published. Flicker is a matter of taste: it warns.
 
 https://docs.dagster.io/guides/test/asset-checks
 """
@@ -27,6 +29,41 @@ def delivery_check_specs() -> list[dg.AssetCheckSpec]:
         dg.AssetCheckSpec(name, asset="final_video", description=description, blocking=True)
         for name, description in DELIVERY_CHECKS.items()
     ]
+
+
+FLICKER_CHECK: Final = "flicker"
+
+
+def flicker_check_spec(asset: str, partitions: dg.PartitionsDefinition) -> dg.AssetCheckSpec:
+    """Specification of the check that warns of flicker, with a result per partition."""
+    return dg.AssetCheckSpec(
+        FLICKER_CHECK,
+        asset=asset,
+        description="Styled frames change no more than their source does, between all neighbours that were looked at.",
+        partitions_def=partitions,
+    )
+
+
+def flicker_result(asset: str, found: Mapping[str, Any]) -> dg.AssetCheckResult:
+    """What :meth:`dagster_project.video.flicker.FlickerReport.to_dict` found; nothing to look at is no flicker."""
+    steady = found.get("worst_error", 0.0) <= found.get("threshold", 0.0)
+    return dg.AssetCheckResult(
+        check_name=FLICKER_CHECK,
+        asset_key=asset,
+        passed=steady,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=None if steady else _describe_flicker(found),
+        metadata=found,
+    )
+
+
+def _describe_flicker(found: Mapping[str, Any]) -> str:
+    frame = found["worst_frame"]
+    return (
+        f"frame {frame} ({found['worst_frame_seconds']} s) jumps: it differs from frame {frame - 1} by "
+        f"{found['worst_error'] * 1e3:.1f}e-3, motion compensated, expected at most {found['threshold'] * 1e3:.1f}e-3; "
+        "look at it, then choose a calmer style or train this one with a larger shift_weight"
+    )
 
 
 def results_of(verification: "Verification") -> list[dg.AssetCheckResult]:

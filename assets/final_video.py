@@ -13,11 +13,12 @@ import dagster as dg
 
 from assets.audio_track import audio_track
 from assets.automation import when_inputs_are_fresh
-from assets.checks import delivery_check_specs, recorded_results, results_of
+from assets.checks import delivery_check_specs, flicker_check_spec, flicker_result, recorded_results, results_of
 from assets.delivery import assemble, delivery_digest, find_delivery, gather_parts
 from assets.failures import TRANSIENT_RETRIES, failures_explained
 from assets.publishing import publish
 from assets.source_video import source_video
+from assets.steadiness import measure_delivery
 from assets.storage_use import storage_use, storage_use_of_clip
 from assets.styled_frames import styled_frames
 from dagster_project import code_versions
@@ -52,7 +53,7 @@ def _refuse_failed(clip: str, results: list[dg.AssetCheckResult]) -> None:
         audio_track,
         dg.AssetDep(styled_frames, partition_mapping=grid_by_clip),
     ],
-    check_specs=delivery_check_specs(),
+    check_specs=[*delivery_check_specs(), flicker_check_spec("final_video", clips)],
     automation_condition=when_inputs_are_fresh(),
     group_name="delivery",
     kinds={"mp4"},
@@ -82,13 +83,16 @@ def final_video(
                 yield from results
                 _refuse_failed(clip, results)
             checks = {str(result.check_name): result.passed for result in results}
+            flicker = measure_delivery(store, parts, assembled, folder).to_dict(parts.manifest.video)
             earlier = storage_use_of_clip(context.instance, clip, len(parts.plan.segments))
-            delivery = publish(store, parts, assembled, checks, folder, used=lambda: earlier + (store.usage - before))
+            delivery = publish(
+                store, parts, assembled, checks, folder, flicker=flicker, used=lambda: earlier + (store.usage - before)
+            )
         receipt = Receipt.read(store, delivery.receipt_key)
     yield dg.MaterializeResult(
         data_version=dg.DataVersion(delivery.video_sha256),
         metadata=_describe(store, delivery, receipt) | storage_use(store, since=before),
-        check_results=results,
+        check_results=[*results, flicker_result("final_video", receipt.flicker)],
     )
 
 

@@ -21,11 +21,12 @@ def publish(
     checks: dict[str, bool],
     folder: Path,
     *,
+    flicker: dict[str, Any],
     used: Callable[[], StoreUsage],
 ) -> Delivery:
     """Publish the video, its table and its receipt, and then make them the clip's latest delivery.
 
-    ``used`` says what the clip cost its store until it is called.
+    ``flicker`` is what was found; ``used`` says what the clip cost its store until it is called.
 
     Raises:
         StoreError: another file lies where an immutable delivery shall be.
@@ -41,6 +42,7 @@ def publish(
         assembled,
         checks,
         video_sha256,
+        flicker=flicker,
         table={"sha256": table_sha256, "rows": num_rows},
         storage=_describe_storage(store, parts, used(), assembled.file.stat().st_size + table.stat().st_size),
     )
@@ -73,12 +75,12 @@ def _put_once(store: MediaStore, parts: Parts, file: Path) -> tuple[str, str]:
 
 
 def _put_receipt_once(store: MediaStore, parts: Parts, receipt: Receipt, folder: Path) -> tuple[str, str]:
-    """Like :func:`_put_once`; a receipt that only counts other requests, from a run that was killed, is the same."""
+    """Like :func:`_put_once`; one of a run that was killed may count other requests, and have seen other frames."""
     file = folder / "receipt.json"
     key = delivery_key(parts.clip, parts.delivery, file.name)
     present = Receipt.find(store, key)
     if present is not None:
-        receipt = replace(receipt, storage=present.storage)
+        receipt = replace(receipt, storage=present.storage, flicker=present.flicker)
     file.write_text(json.dumps(receipt.to_dict(), indent=2, ensure_ascii=False))
     return _put_once(store, parts, file)
 
@@ -105,6 +107,7 @@ def _receipt(
     checks: dict[str, bool],
     video_sha256: str,
     *,
+    flicker: dict[str, Any],
     table: dict[str, Any],
     storage: dict[str, Any],
 ) -> Receipt:
@@ -124,6 +127,7 @@ def _receipt(
         frames_table=table,
         storage=storage,
         checks=checks,
+        flicker=flicker,
         versions=current_versions(),
         notes=[*parts.manifest.notes, *assembled.picture.notes, *assembled.report.notes],
     )

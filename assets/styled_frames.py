@@ -7,15 +7,17 @@ are published one by one, so that a killed run resumes after the last of them.
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from assets.automation import when_inputs_are_fresh
+from assets.checks import flicker_check_spec, flicker_result
 from assets.clip_settings import clip_settings
 from assets.failures import TRANSIENT_RETRIES, failures_explained
 from assets.frames import ensure_split, frames
 from assets.source_video import source_video
+from assets.steadiness import pairs_of_segment
 from assets.storage_use import storage_use
 from dagster_project import code_versions
 from dagster_project.frame_transform import FrameTransform, Picture, transform_pictures
@@ -32,6 +34,9 @@ from resources.records import ChunkObject, ClipSettings, SegmentRecord
 from resources.store_layout import ContentKeys, settings_key
 from resources.stylizer import StylizerResource
 
+if TYPE_CHECKING:
+    from dagster_project.video.flicker import FlickerMeter
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StyledSegment:
@@ -40,6 +45,7 @@ class StyledSegment:
     record: SegmentRecord
     num_styled_frames: int
     seconds: float
+    flicker: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +53,7 @@ class _ChunkPainter:
     store: MediaStore
     track: VideoTrack
     transform: FrameTransform
+    meter: "FlickerMeter"
     folder: Path
     advance: Advance
 
@@ -58,7 +65,8 @@ class _ChunkPainter:
 
         encoded = self.folder / f"styled-{chunk.index:05d}.mkv"
         with self.store.as_file(source.key, self.folder, sha256=source.sha256) as lossless:
-            styled = transform_pictures(rgb_pictures(read_chunk(lossless), self.track), self.transform)
+            pictures = self.meter.sources(rgb_pictures(read_chunk(lossless), self.track), start=chunk.start)
+            styled = self.meter.styled(transform_pictures(pictures, self.transform), start=chunk.start)
             encode_chunk(map(self._count, styled), encoded, delivered_picture(self.track))
         published = publish_chunk(self.store, key, chunk, encoded)
         encoded.unlink()
@@ -98,24 +106,33 @@ def style_segment(
         IntegrityError: a stored chunk is damaged.
         StyleError: the style cannot be used on this machine.
     """
+    from dagster_project.video.flicker import FlickerMeter
+
     started = time.monotonic()
     targets = {chunk.index: keys.styled_chunk(settings.look, chunk.index) for chunk in segment.chunks}
     before = SegmentRecord.find(store, keys.styled_segment(segment.index))
     objects = published_chunks(store, segment.chunks, targets, record=before)
     missing = [chunk for chunk in segment.chunks if chunk.index not in objects]
     num_frames = sum(chunk.num_frames for chunk in missing)
+    meter, track = FlickerMeter(pairs_of_segment(missing)), read_manifest(store, keys).video
     if missing:
         split = ensure_split(store, keys, segment, folder, decoder=decoder, progress=progress)
         sources = {source.index: source for source in split.chunks}
-        track = read_manifest(store, keys).video
         transform = stylizer.transform(store, settings, width=track.width, height=track.height, scratch=folder)
         with progress.track("style", total=num_frames) as advance:
-            painter = _ChunkPainter(store=store, track=track, transform=transform, folder=folder, advance=advance)
+            painter = _ChunkPainter(
+                store=store, track=track, transform=transform, meter=meter, folder=folder, advance=advance
+            )
             for chunk in missing:
                 objects[chunk.index] = painter.paint(chunk, sources[chunk.index], targets[chunk.index])
     record = SegmentRecord.of(segment, objects, settings)
     record.write(store, keys.styled_segment(segment.index))
-    return StyledSegment(record=record, num_styled_frames=num_frames, seconds=time.monotonic() - started)
+    return StyledSegment(
+        record=record,
+        num_styled_frames=num_frames,
+        seconds=time.monotonic() - started,
+        flicker=meter.report().to_dict(track),
+    )
 
 
 @dg.asset(
@@ -130,6 +147,7 @@ def style_segment(
     automation_condition=when_inputs_are_fresh(ignore=dg.AssetSelection.assets(clip_settings)),
     group_name="styling",
     kinds={"pytorch"},
+    check_specs=[flicker_check_spec("styled_frames", grid)],
     owners=["team:video-operations"],
     code_version=f"{code_versions.STYLE}.{code_versions.ENCODE}",
     retry_policy=TRANSIENT_RETRIES,
@@ -150,7 +168,9 @@ def styled_frames(
         keys = current_content(store, clip)
         plan = read_plan(store, keys)
         if index >= len(plan.segments):
-            return dg.MaterializeResult(metadata={"frames": 0})
+            return dg.MaterializeResult(
+                metadata={"frames": 0}, check_results=[flicker_result("styled_frames", {"pairs_compared": 0})]
+            )
         settings = ClipSettings.read(store, settings_key(clip))
         segment = plan.segments[index]
         styled = style_segment(
@@ -159,6 +179,7 @@ def styled_frames(
     return dg.MaterializeResult(
         data_version=dg.DataVersion(styled.record.digest),
         metadata=_describe(styled, settings) | storage_use(store, since=before),
+        check_results=[flicker_result("styled_frames", styled.flicker)],
     )
 
 

@@ -27,6 +27,8 @@ class Receipt(Record):
         storage: bytes stored for the clip, and requests and bytes that its steps exchanged with the store; the
             requests of runs that failed are not counted, and a folder counts none.
         checks: name of each check and whether it passed.
+        flicker: how steady the pictures are: warping error and place of the worst pair of neighbouring frames that were
+            looked at; see ``dagster_project.video.flicker``.
         versions: packages and step versions that made it.
         notes: what a careful person should know: padding, what could not be carried.
     """
@@ -41,6 +43,7 @@ class Receipt(Record):
     frames_table: dict[str, Any]
     storage: dict[str, Any]
     checks: dict[str, bool]
+    flicker: dict[str, Any]
     versions: dict[str, str]
     notes: list[str]
 

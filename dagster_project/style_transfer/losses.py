@@ -81,7 +81,7 @@ def shift_error(first: torch.Tensor, second: torch.Tensor, *, down: int, right: 
     """Mean squared difference of two repainted windows of one picture where they show the same.
 
     Flicker comes from the phase of the network's stride-4 sampling: the same stroke is painted differently when the
-    camera moves by one pixel. This measures it, in training and for the metrics of a style.
+    camera moves by one pixel. This measures it in training; ``metrics.pan_error`` measures it afterwards.
 
     Args:
         first: ``(N, 3, H, W)``, values 0..1, of the window at (0, 0).

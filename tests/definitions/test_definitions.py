@@ -75,13 +75,23 @@ def test_every_asset_has_what_the_catalog_shows(graph) -> None:
 
 
 def test_what_would_deliver_a_wrong_video_blocks(graph) -> None:
-    checks = {key.name: graph.get(key) for key in graph.asset_check_keys if key.asset_key == dg.AssetKey("final_video")}
-    assert set(checks) == {"frame_count", "timestamps", "audio_identity", "picture", "not_blank", "chapters"}
-    assert all(check.blocking and check.description for check in checks.values())
+    checks = {key: graph.get(key) for key in graph.asset_check_keys}
+    blocking = {key.name for key, check in checks.items() if check.blocking}
+    assert blocking == {"frame_count", "timestamps", "audio_identity", "picture", "not_blank", "chapters"}
+    assert all(key.asset_key == dg.AssetKey("final_video") for key, check in checks.items() if check.blocking)
+    assert all(check.description for check in checks.values())
+
+
+def test_flicker_blocks_nothing_and_has_a_result_per_segment_and_per_clip(graph) -> None:
+    checks = {key.asset_key.to_user_string(): graph.get(key) for key in graph.asset_check_keys if key.name == "flicker"}
+    assert set(checks) == {"styled_frames", "final_video"}
+    for asset, check in checks.items():
+        assert not check.blocking
+        assert check.partitions_def == graph.get(dg.AssetKey(asset)).partitions_def
 
 
 def test_the_code_server_starts_without_torch_av_or_kubernetes() -> None:
-    heavy = ("torch", "torchvision", "av", "kubernetes", "azure", "pandas", "skimage", "PIL")
+    heavy = ("torch", "torchvision", "av", "kubernetes", "azure", "pandas", "skimage", "PIL", "cv2")
     code = f"import sys, dagster_project.definitions; print([name for name in {heavy!r} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "[]\n"

@@ -29,17 +29,6 @@ def same_weights(first: TransformerNet, second: TransformerNet) -> bool:
     return ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)
 
 
-def with_old_statistics(network: TransformerNet) -> dict[str, torch.Tensor]:
-    """The state dict as torch before 0.4 saved it."""
-    state = dict(network.state_dict())
-    for key in [key for key in state if ".in" in f".{key}" and key.endswith(".weight") and "conv2d" not in key]:
-        stem = key.removesuffix(".weight")
-        state[f"{stem}.running_mean"] = torch.zeros_like(state[key])
-        state[f"{stem}.running_var"] = torch.ones_like(state[key])
-        state[f"{stem}.num_batches_tracked"] = torch.tensor(7)
-    return state
-
-
 def refused(path: Path) -> str:
     with pytest.raises(StyleError) as caught:
         load_checkpoint(path)
@@ -64,44 +53,10 @@ def test_what_is_saved_loads_with_the_same_size_and_weights(network: Transformer
     assert [entry.name for entry in tmp_path.iterdir()] == ["model.safetensors"]
 
 
-@pytest.mark.parametrize("legacy", [False, True], ids=["zip", "legacy"])
-@pytest.mark.parametrize("wrap", [lambda state: state, lambda state: {"state_dict": state, "epoch": 2}])
-@pytest.mark.parametrize("state_of", [lambda network: network.state_dict(), with_old_statistics])
-def test_public_checkpoints_load_with_and_without_running_statistics(
-    network: TransformerNet,
-    tmp_path: Path,
-    legacy: bool,
-    wrap: Callable[[Any], Any],
-    state_of: Callable[[TransformerNet], Any],
-) -> None:
-    path = tmp_path / "model.pth"
-    torch.save(wrap(state_of(network)), path, _use_new_zipfile_serialization=not legacy)
-    loaded = load_checkpoint(path)
-    assert loaded.size == SIZE
-    assert same_weights(loaded, network)
-
-
-def test_the_test_really_adds_running_statistics(network: TransformerNet) -> None:
-    assert len(with_old_statistics(network)) == len(network.state_dict()) + 3 * (5 + 2 * SIZE.blocks)
-
-
 def test_the_reference_size_is_inferred(tmp_path: Path) -> None:
     path = tmp_path / "reference.pth"
     torch.save(TransformerNet(REFERENCE_SIZE).state_dict(), path)
     assert load_checkpoint(path).size == REFERENCE_SIZE
-
-
-def test_a_checkpoint_saved_on_a_gpu_loads_on_the_cpu(
-    network: TransformerNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "gpu.pth"
-    with monkeypatch.context() as patch:
-        patch.setattr(torch.serialization, "location_tag", lambda storage: "cuda:0")
-        torch.save(network.state_dict(), path)
-    if not torch.cuda.is_available():
-        with pytest.raises(RuntimeError, match="CUDA"):  # the file does ask for a GPU
-            torch.load(path, weights_only=True)
-    assert same_weights(load_checkpoint(path), network)
 
 
 def test_half_precision_weights_become_float32(network: TransformerNet, tmp_path: Path) -> None:

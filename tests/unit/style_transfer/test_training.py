@@ -104,9 +104,8 @@ def test_training_repeats_itself_and_the_seed_matters(
 
 
 def test_shift_consistency_calms_a_pan(features: LossFeatures, painting: Picture, photographs: list[Picture]) -> None:
-    picture = torch.tensor(photographs[0]).permute(2, 0, 1)[None].float()
-    restless = pan_error(train(features, painting, photographs, shift_weight=0.0), picture)
-    calm = pan_error(train(features, painting, photographs, shift_weight=100.0), picture)
+    restless = pan_error(train(features, painting, photographs, shift_weight=0.0), photographs[0])
+    calm = pan_error(train(features, painting, photographs, shift_weight=100.0), photographs[0])
     assert calm < 0.7 * restless
 
 
