@@ -5,7 +5,7 @@ export STYLIZE_HOME ?= $(CURDIR)/.stylize
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo azure-demo ui test test-slow lint format constraints style-table clean
+.PHONY: help demo azure-demo ui test test-slow lint format constraints bench-style style-table clean
 
 help:
 	@echo "make demo        make a short clip, restyle it, show where the result lies"
@@ -14,6 +14,7 @@ help:
 	@echo "make test        all tests but the slow ones"
 	@echo "make test-slow   the tests that take minutes or gigabytes"
 	@echo "make lint        ruff, pyright, import-linter"
+	@echo "make bench-style how fast frames are painted, against the usual way; writes bench/results/style.json"
 	@echo "make style-table PAINTINGS=folder FEATURES=file   measure the shipped styles, write styles/README.md"
 
 $(INSTALLED): pyproject.toml constraints.txt
@@ -45,6 +46,9 @@ lint: $(INSTALLED)
 format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench-style: $(INSTALLED)
+	$(BIN)/python -m bench.style
 
 # PAINTINGS: folder with the pictures that the styles were trained from. FEATURES: the loss network, SqueezeNet or VGG-16.
 style-table: $(INSTALLED)
