@@ -50,13 +50,14 @@ def resolve_settings(
     kept = present.second.style if present and present.second else None
     second = kept if config.blend is None else config.blend_with
     model = load_style(store, stylizer, style, scratch)
-    device, precision = stylizer.resolve_engine()
+    choice = stylizer.resolve_engine()
     return ClipSettings(
         style=style,
         model_key=model.model_key,
         model_sha256=model.sha256,
-        device=device,
-        precision=precision,
+        device=choice.device,
+        precision=choice.precision,
+        engine=choice.engine,
         media_container=media_container,
         strength=controls.strength,
         keep_colors=controls.keep_colors,

@@ -134,7 +134,7 @@ class StyleTraining:
                 features=features,
                 recipe=recipe,
                 initial=start,
-                device=self.stylizer.resolve_engine()[0],
+                device=self.stylizer.resolve_engine().device,
                 on_progress=reporter.report,
                 previews=self._previews(style, order, held_out, every=config.preview_every),
                 checkpoints=self._checkpoints(style, order, config),

@@ -7,12 +7,13 @@ are published one by one, so that a killed run resumes after the last of them.
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 
 from assets.automation import when_inputs_are_fresh
 from assets.checks import flicker_check_spec, flicker_result
+from assets.chunk_painter import ChunkPainter
 from assets.clip_settings import clip_settings
 from assets.failures import TRANSIENT_RETRIES, failures_explained
 from assets.frames import ensure_split, frames
@@ -20,61 +21,28 @@ from assets.source_video import source_video
 from assets.steadiness import pairs_of_segment
 from assets.storage_use import storage_use
 from dagster_project import code_versions
-from dagster_project.frame_transform import FrameTransform, Picture, transform_pictures
 from dagster_project.partitions import grid, grid_by_clip, parse_cell
-from dagster_project.video.manifest import VideoTrack
-from dagster_project.video.plan import Chunk, Segment
-from resources.chunk_objects import publish_chunk, published_chunks
+from dagster_project.video.plan import Segment
+from resources.chunk_objects import published_chunks
 from resources.clip_lease import ClipLease
 from resources.content import current_content, read_manifest, read_plan
 from resources.deployment import DecoderResource, ScratchResource
 from resources.media_store import MediaStore
-from resources.progress import Advance, Progress
-from resources.records import ChunkObject, ClipSettings, SegmentRecord
+from resources.progress import Progress
+from resources.records import ClipSettings, SegmentRecord
 from resources.store_layout import ContentKeys, settings_key
 from resources.stylizer import StylizerResource
-
-if TYPE_CHECKING:
-    from dagster_project.video.flicker import FlickerMeter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StyledSegment:
-    """A complete segment, and what it took to complete it."""
+    """A complete segment, and what it took to complete it; ``memory_rung`` is empty if nothing was left to do."""
 
     record: SegmentRecord
     num_styled_frames: int
     seconds: float
     flicker: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ChunkPainter:
-    store: MediaStore
-    track: VideoTrack
-    transform: FrameTransform
-    meter: "FlickerMeter"
-    folder: Path
-    advance: Advance
-
-    def paint(self, chunk: Chunk, source: ChunkObject, key: str) -> ChunkObject:
-        """Style one lossless chunk and publish the result under ``key``."""
-        from dagster_project.video.encode import encode_chunk
-        from dagster_project.video.lossless import read_chunk
-        from dagster_project.video.pixels import delivered_picture, rgb_pictures
-
-        encoded = self.folder / f"styled-{chunk.index:05d}.mkv"
-        with self.store.as_file(source.key, self.folder, sha256=source.sha256) as lossless:
-            pictures = self.meter.sources(rgb_pictures(read_chunk(lossless), self.track), start=chunk.start)
-            styled = self.meter.styled(transform_pictures(pictures, self.transform), start=chunk.start)
-            encode_chunk(map(self._count, styled), encoded, delivered_picture(self.track))
-        published = publish_chunk(self.store, key, chunk, encoded)
-        encoded.unlink()
-        return published
-
-    def _count(self, picture: Picture) -> Picture:
-        self.advance(1)
-        return picture
+    memory_rung: str
 
 
 def find_styled_segment(
@@ -113,18 +81,19 @@ def style_segment(
     before = SegmentRecord.find(store, keys.styled_segment(segment.index))
     objects = published_chunks(store, segment.chunks, targets, record=before)
     missing = [chunk for chunk in segment.chunks if chunk.index not in objects]
-    num_frames = sum(chunk.num_frames for chunk in missing)
+    num_frames, memory_rung = sum(chunk.num_frames for chunk in missing), ""
     meter, track = FlickerMeter(pairs_of_segment(missing)), read_manifest(store, keys).video
     if missing:
         split = ensure_split(store, keys, segment, folder, decoder=decoder, progress=progress)
         sources = {source.index: source for source in split.chunks}
         transform = stylizer.transform(store, settings, width=track.width, height=track.height, scratch=folder)
         with progress.track("style", total=num_frames) as advance:
-            painter = _ChunkPainter(
+            painter = ChunkPainter(
                 store=store, track=track, transform=transform, meter=meter, folder=folder, advance=advance
             )
-            for chunk in missing:
-                objects[chunk.index] = painter.paint(chunk, sources[chunk.index], targets[chunk.index])
+            for chunk, published in painter.paint(missing, sources, targets):
+                objects[chunk.index] = published
+        memory_rung = transform.memory_rung
     record = SegmentRecord.of(segment, objects, settings)
     record.write(store, keys.styled_segment(segment.index))
     return StyledSegment(
@@ -132,6 +101,7 @@ def style_segment(
         num_styled_frames=num_frames,
         seconds=time.monotonic() - started,
         flicker=meter.report().to_dict(track),
+        memory_rung=memory_rung,
     )
 
 
@@ -196,6 +166,7 @@ def _describe(styled: StyledSegment, settings: ClipSettings) -> dict[str, Any]:
         "size_bytes": record.size_bytes,
         "style": settings.style,
         "controls": settings.describe_controls(),
-        "engine": f"{settings.device} {settings.precision}",
+        "engine": f"{settings.engine} {settings.device} {settings.precision}",
+        "memory_rung": styled.memory_rung,
         "digest": record.digest,
     }

@@ -157,6 +157,7 @@ class ClipSettings(Record):
         model_sha256: digest of that checkpoint.
         device: ``cpu`` or ``cuda``.
         precision: ``fp32``, ``bf16`` or ``fp16``.
+        engine: the library that computes: ``torch`` or ``openvino``.
         media_container: suffix of the delivered file: ``mp4``, ``mov`` or ``mkv``.
         strength, keep_colors, style_scale: see :class:`dagster_project.style_transfer.controls.Controls`.
         second: another style to mix in.
@@ -167,6 +168,7 @@ class ClipSettings(Record):
     model_sha256: str
     device: str
     precision: str
+    engine: str = "torch"
     media_container: str = "mp4"
     strength: float = 1.0
     keep_colors: bool = False
@@ -192,7 +194,8 @@ class ClipSettings(Record):
     @property
     def look(self) -> str:
         """SHA-256 over all that decides the styled pixels and their encoding, code included."""
-        parts: list[Any] = [self.model_sha256, self.device, self.precision, code_versions.STYLE, code_versions.ENCODE]
+        parts: list[Any] = [self.model_sha256, self.engine, self.device, self.precision]
+        parts += [code_versions.STYLE, code_versions.ENCODE]
         if self.controls != Controls():
             # Only then: what was styled before there were controls is still what their defaults give.
             parts += [self.controls.to_dict(), self.second.model_sha256 if self.second else ""]

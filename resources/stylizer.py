@@ -5,6 +5,7 @@ CUDA.
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field
@@ -20,6 +21,9 @@ from resources.store_layout import LANDING_STYLES
 from resources.style_uploads import sort_style_uploads
 from resources.trained_styles import trained_styles
 
+if TYPE_CHECKING:
+    from dagster_project.style_transfer.engine_choice import EngineChoice
+
 
 class StylizerResource(dg.ConfigurableResource):
     """The shipped styles and the engine that applies a style."""
@@ -32,16 +36,15 @@ class StylizerResource(dg.ConfigurableResource):
         default={}, description="Other frame transforms by name: package.module:callable that makes each."
     )
 
-    def resolve_engine(self) -> tuple[str, str]:
-        """Device and precision with "auto" decided on this machine.
+    def resolve_engine(self) -> "EngineChoice":
+        """The engine, the device and the precision, with "auto" decided on this machine.
 
         Raises:
             StyleError: a CUDA device is demanded and there is none.
         """
         from dagster_project.style_transfer.engine import choose_engine
 
-        choice = choose_engine(device=self.device, precision=self.precision, width=1, height=1)
-        return choice.device, choice.precision
+        return choose_engine(device=self.device, precision=self.precision, width=1, height=1)
 
     def transform(
         self, store: MediaStore, settings: ClipSettings, *, width: int, height: int, scratch: Path
@@ -57,7 +60,13 @@ class StylizerResource(dg.ConfigurableResource):
         controls, second = settings.controls, settings.second
         # Frames and the pictures that the network is shown are held in the same batches: the larger ones decide.
         larger = max((height, width), controls.working_size(width=width, height=height))
-        choice = choose_engine(device=settings.device, precision=settings.precision, width=larger[1], height=larger[0])
+        choice = choose_engine(
+            device=settings.device,
+            precision=settings.precision,
+            engine=settings.engine,
+            width=larger[1],
+            height=larger[0],
+        )
 
         def load(key: str, sha256: str) -> FrameTransform:
             if is_other_transform(key):

@@ -36,6 +36,11 @@ class ControlledTransform:
         parts = [network.digest for network in self._networks] + [json.dumps(controls.to_dict(), sort_keys=True)]
         self.digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
+    @property
+    def memory_rung(self) -> str:
+        """Of the first network; the second is given the same frames."""
+        return self._networks[0].memory_rung
+
     @torch.inference_mode()
     def __call__(self, frames: Picture) -> Picture:
         """Paint RGB frames ``(N, H, W, 3)``; the result has the same shape and dtype.

@@ -28,6 +28,7 @@ class _Brightness:
 
     batch_size = 8
     device = "cpu"
+    memory_rung = "8 frames at once"
     digest = "brightness"
 
     def __init__(self, levels: int, *, every: int = 1) -> None:

@@ -105,7 +105,7 @@ def test_settings_from_before_there_were_controls_are_the_same_look_without_any(
     old = ClipSettings.from_dict({key: value for key, value in SETTINGS.to_dict().items() if key in OLD_KEYS})
     assert old == SETTINGS
     assert old.describe_controls() == "none"
-    assert old.look == digest_of(["ab", "cpu", "fp32", code_versions.STYLE, code_versions.ENCODE])
+    assert old.look == digest_of(["ab", "torch", "cpu", "fp32", code_versions.STYLE, code_versions.ENCODE])
 
 
 def test_settings_with_controls_are_read_back_also_within_a_segment(store: FolderStore) -> None:

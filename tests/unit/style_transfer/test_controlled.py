@@ -17,7 +17,7 @@ STYLES = Path(__file__).parents[3] / "styles"
 
 
 def style(name: str) -> StyleTransform:
-    choice = EngineChoice(device="cpu", precision="fp32", batch_size=2)
+    choice = EngineChoice(device="cpu", precision="fp32")
     return StyleTransform.from_checkpoint(STYLES / name / "model.safetensors", choice)
 
 
@@ -48,7 +48,7 @@ def levels(first: Picture, second: Picture) -> float:
 
 
 class _NeverRuns:
-    batch_size, device, digest = 1, "cpu", "0" * 64
+    batch_size, device, digest, memory_rung = 1, "cpu", "0" * 64, "1 frame at once"
 
     def __call__(self, frames: Picture) -> Picture:
         raise AssertionError("the network ran")
@@ -130,7 +130,7 @@ def test_the_transform_is_what_the_graph_expects_and_its_digest_covers_the_contr
     wave: StyleTransform, scream: StyleTransform
 ) -> None:
     fits: FrameTransform = ControlledTransform(wave, Controls(strength=0.5))
-    assert (fits.batch_size, fits.device) == (2, "cpu")
+    assert (fits.batch_size, fits.device, fits.memory_rung) == (4, "cpu", "1 frame at once")
     others = [
         ControlledTransform(wave, Controls(strength=0.6)),
         ControlledTransform(scream, Controls(strength=0.5)),

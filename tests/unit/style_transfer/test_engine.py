@@ -1,5 +1,9 @@
 """The engine: bytes in, bytes out, the same for every batch composition."""
 
+import importlib.util
+import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +13,25 @@ import torch
 
 from dagster_project.errors import StyleError
 from dagster_project.frame_transform import FrameTransform
-from dagster_project.style_transfer import engine
+from dagster_project.style_transfer import engine, engine_choice
 from dagster_project.style_transfer.checkpoint import save_checkpoint
+from dagster_project.style_transfer.cuda_engine import PASSES_BEFORE_GRAPH
 from dagster_project.style_transfer.engine import EngineChoice, StyleTransform, choose_engine
+from dagster_project.style_transfer.engine_choice import Precision
 from dagster_project.style_transfer.network import DEFAULT_SIZE, NetworkSize, TransformerNet, repaint
 
 SMALL = NetworkSize(widths=(4, 6, 8), blocks=1)
-FP32 = EngineChoice(device="cpu", precision="fp32", batch_size=4)
-BF16 = EngineChoice(device="cpu", precision="bf16", batch_size=4)
+FP32 = EngineChoice(device="cpu", precision="fp32", num_streams=2)
+BF16 = EngineChoice(device="cpu", precision="bf16", num_streams=2)
+OPENVINO = EngineChoice(device="cpu", precision="fp32", engine="openvino", num_streams=2)
+
+HAS_OPENVINO = importlib.util.find_spec("openvino") is not None
+needs_openvino = pytest.mark.skipif(not HAS_OPENVINO, reason="needs openvino, which is not installed")
+ENGINES = [
+    pytest.param(FP32, id="torch-fp32"),
+    pytest.param(BF16, id="torch-bf16"),
+    pytest.param(OPENVINO, id="openvino-fp32", marks=needs_openvino),
+]
 
 
 def paints_colours(size: NetworkSize = SMALL, seed: int = 3) -> TransformerNet:
@@ -51,11 +66,11 @@ def test_a_frame_comes_out_as_the_network_paints_it_rounded_and_clipped() -> Non
 
 def test_the_transform_is_what_the_graph_expects() -> None:
     fits: FrameTransform = transform()
-    assert (fits.batch_size, fits.device) == (4, "cpu")
+    assert (fits.batch_size, fits.device, fits.memory_rung) == (8, "cpu", "2 frames at once")
     assert len(fits.digest) == 64
 
 
-@pytest.mark.parametrize("choice", [FP32, BF16], ids=["fp32", "bf16"])
+@pytest.mark.parametrize("choice", ENGINES)
 def test_every_batch_composition_gives_the_same_bits(choice: EngineChoice) -> None:
     frames = frames_of(7, 61, 97)
     apply = transform(choice, DEFAULT_SIZE)
@@ -65,6 +80,54 @@ def test_every_batch_composition_gives_the_same_bits(choice: EngineChoice) -> No
     backwards = apply(frames[::-1])[::-1]
     for other in (alone, uneven, backwards):
         assert np.array_equal(together, other)
+
+
+IN_ANOTHER_PROCESS = """
+import json, sys
+import numpy as np
+from dagster_project.style_transfer.cuda_engine import PASSES_BEFORE_GRAPH
+from dagster_project.style_transfer.engine import EngineChoice
+from dagster_project.style_transfer.network import DEFAULT_SIZE
+from tests.unit.style_transfer.test_engine import frames_of, transform
+
+apply = transform(EngineChoice.from_dict(json.loads(sys.argv[1])), DEFAULT_SIZE)
+apply(frames_of(1, 20, 20))
+np.save(sys.argv[2], apply(frames_of(3, 61, 97)))
+"""
+
+
+@pytest.mark.parametrize("choice", ENGINES)
+def test_another_process_with_more_streams_gives_the_same_bits(choice: EngineChoice, tmp_path: Path) -> None:
+    recorded = json.dumps(choice.to_dict() | {"num_streams": 3})
+    command = [sys.executable, "-c", IN_ANOTHER_PROCESS, recorded, str(tmp_path / "painted.npy")]
+    subprocess.run(command, check=True)
+    assert np.array_equal(np.load(tmp_path / "painted.npy"), transform(choice, DEFAULT_SIZE)(frames_of(3, 61, 97)))
+
+
+@needs_openvino
+@pytest.mark.parametrize("size", [DEFAULT_SIZE, SMALL], ids=["default", "small"])
+@pytest.mark.parametrize(("height", "width"), [(61, 97), (1, 9), (64, 40)])
+def test_both_engines_paint_the_same_picture(size: NetworkSize, height: int, width: int) -> None:
+    frames = frames_of(2, height, width)
+    by_torch, by_openvino = (transform(choice, size)(frames).astype(int) for choice in (FP32, OPENVINO))
+    assert by_torch.std() > 20
+    assert np.abs(by_torch - by_openvino).max() <= 1
+
+
+@needs_openvino
+def test_frames_of_changing_size_are_painted_by_one_transform() -> None:
+    apply = transform(OPENVINO)
+    for height, width in ((30, 45), (20, 64), (30, 45)):
+        frames = frames_of(2, height, width)
+        assert np.array_equal(apply(frames), transform(OPENVINO)(frames))
+
+
+@needs_openvino
+def test_openvino_tells_nobody_that_it_is_used() -> None:
+    imports = "import sys, dagster_project.style_transfer.openvino_engine"
+    code = f"{imports}; print(sys.modules.get('openvino_telemetry', 'free'))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "None\n"
 
 
 def test_sixteen_bit_arithmetic_looks_the_same() -> None:
@@ -111,7 +174,7 @@ def test_the_digest_changes_with_weights_precision_and_code(monkeypatch: pytest.
 
     original = digest()
     assert digest() == original
-    more_frames = EngineChoice(device="cpu", precision="fp32", batch_size=9)
+    more_frames = EngineChoice(device="cpu", precision="fp32", num_streams=9)
     assert digest(choice=more_frames) == original
     changed = {digest(weights="b" * 64), digest(choice=BF16)}
     monkeypatch.setattr(engine.code_versions, "STYLE", "next")
@@ -126,17 +189,29 @@ def test_a_checkpoint_becomes_a_transform(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "document",
+    "change",
     [
-        {"device": "tpu", "precision": "fp32", "batch_size": 1},
-        {"device": "cpu", "precision": "int8", "batch_size": 1},
-        {"device": "cpu", "precision": "fp16", "batch_size": 1},
-        {"device": "cpu", "precision": "fp32", "batch_size": 0},
+        {"device": "tpu"},
+        {"precision": "int8"},
+        {"precision": "fp16"},
+        {"engine": "jax"},
+        {"device": "cuda", "engine": "openvino"},
+        {"batch_size": 0},
+        {"batch_size": 2},
+        {"num_streams": 0},
+        {"threads_per_stream": 0},
+        {"colour": "red"},
     ],
+    ids=str,
 )
-def test_choices_that_make_no_sense_are_refused(document: dict[str, Any]) -> None:
+def test_choices_that_make_no_sense_are_refused(change: dict[str, Any]) -> None:
     with pytest.raises(StyleError):
-        EngineChoice(**document)
+        EngineChoice.from_dict(FP32.to_dict() | change)
+
+
+def test_a_recorded_choice_is_read_back() -> None:
+    for choice in (FP32, BF16, OPENVINO):
+        assert EngineChoice.from_dict(json.loads(json.dumps(choice.to_dict()))) == choice
 
 
 @pytest.mark.parametrize(("fast", "precision"), [(True, "bf16"), (False, "fp32")])
@@ -148,9 +223,45 @@ def test_the_cpu_computes_in_16_bits_only_where_that_is_fast(
     assert choose_engine(device="cpu", precision="fp32", width=640, height=360).precision == "fp32"
 
 
-@pytest.mark.parametrize(("width", "height", "size"), [(1, 1, 32), (640, 360, 9), (1920, 1080, 1), (3840, 2160, 1)])
-def test_batches_shrink_as_frames_grow(width: int, height: int, size: int) -> None:
-    assert choose_engine(device="cpu", width=width, height=height).batch_size == size
+@pytest.mark.parametrize(
+    ("installed", "fast", "precision", "expected"),
+    [
+        (True, False, "fp32", "openvino"),
+        (True, True, "bf16", "openvino"),
+        (True, False, "bf16", "torch"),
+        (False, True, "bf16", "torch"),
+    ],
+)
+def test_openvino_computes_what_it_is_able_to(
+    monkeypatch: pytest.MonkeyPatch, installed: bool, fast: bool, precision: str, expected: str
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": fast})
+    monkeypatch.setattr(engine_choice, "_has_openvino", lambda: installed)
+    assert choose_engine(device="cpu", precision=precision, width=640, height=360).engine == expected
+
+
+def test_a_machine_that_cannot_do_what_was_recorded_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
+    monkeypatch.setattr(engine_choice, "_has_openvino", lambda: True)
+    with pytest.raises(StyleError, match="no instructions for it"):
+        transform(EngineChoice(device="cpu", precision="bf16", engine="openvino"))
+    monkeypatch.setattr(engine_choice, "_has_openvino", lambda: False)
+    with pytest.raises(StyleError, match="pip install openvino"):
+        transform(OPENVINO)
+
+
+@pytest.mark.parametrize(
+    ("cores", "gib", "width", "height", "streams"),
+    [(4, 16, 640, 360, 4), (16, 8, 1920, 1080, 6), (2, 1, 7680, 4320, 1), (1, 64, 640, 360, 1)],
+)
+def test_there_are_as_many_streams_as_cores_and_memory_allow(
+    monkeypatch: pytest.MonkeyPatch, cores: int, gib: int, width: int, height: int, streams: int
+) -> None:
+    monkeypatch.setattr(engine_choice, "_has_openvino", lambda: True)
+    monkeypatch.setattr(engine_choice, "usable_cores", lambda: cores)
+    monkeypatch.setattr(engine_choice, "available_bytes", lambda: gib * 2**30)
+    choice = choose_engine(device="cpu", precision="fp32", width=width, height=height)
+    assert (choice.num_streams, choice.threads_per_stream, choice.batch_size) == (streams, 1, 1)
 
 
 @pytest.mark.parametrize("wrong", [{"device": "tpu"}, {"precision": "int8"}])
@@ -179,3 +290,13 @@ def test_a_gpu_paints_what_the_cpu_paints(precision: str) -> None:
     frames = frames_of(3, 64, 96)
     on_gpu, on_cpu = transform(choice)(frames).astype(float), transform(FP32)(frames).astype(float)
     assert np.abs(on_gpu - on_cpu).mean() < 3
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and torch sees none")
+@pytest.mark.parametrize("precision", ["fp32", "bf16", "fp16"])
+def test_a_long_clip_on_a_gpu_does_not_change_when_its_passes_are_recorded(precision: Precision) -> None:
+    choice = EngineChoice(device="cuda", precision=precision, batch_size=2)
+    frames = frames_of(2 * PASSES_BEFORE_GRAPH + 5, 64, 96)
+    together = transform(choice)(frames).astype(int)
+    alone = np.concatenate([transform(choice)(frame[None]) for frame in frames])
+    assert np.abs(together - alone).max() <= 1

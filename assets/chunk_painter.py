@@ -1,0 +1,76 @@
+"""Lossless chunks in, styled chunks out: decoding, painting, measuring and encoding of one segment."""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dagster_project.errors import IntegrityError
+from dagster_project.frame_transform import FrameTransform, Picture, transform_pictures
+from dagster_project.video.manifest import VideoTrack
+from dagster_project.video.plan import Chunk
+from resources.chunk_objects import publish_chunk
+from resources.media_store import MediaStore
+from resources.progress import Advance
+from resources.records import ChunkObject
+
+if TYPE_CHECKING:
+    from dagster_project.video.flicker import FlickerMeter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChunkPainter:
+    """What the chunks of one segment have in common."""
+
+    store: MediaStore
+    track: VideoTrack
+    transform: FrameTransform
+    meter: "FlickerMeter"
+    folder: Path
+    advance: Advance
+
+    def paint(
+        self, chunks: Sequence[Chunk], sources: Mapping[int, ChunkObject], targets: Mapping[int, str]
+    ) -> Iterator[tuple[Chunk, ChunkObject]]:
+        """Style lossless chunks and publish each under its target as soon as it is encoded.
+
+        The chunks go through as one stream, so that the next one is read and styled while this one is encoded and
+        published.
+        """
+        with closing(transform_pictures(self._pictures(chunks, sources), self.transform)) as styled:
+            for chunk in chunks:
+                yield chunk, self._publish(chunk, islice(styled, chunk.num_frames), targets[chunk.index])
+
+    def _pictures(self, chunks: Sequence[Chunk], sources: Mapping[int, ChunkObject]) -> Generator[Picture, None, None]:
+        """The frames of the lossless chunks, in order; this part runs in a thread of its own."""
+        from dagster_project.video.lossless import read_chunk
+        from dagster_project.video.pixels import rgb_pictures
+
+        for chunk in chunks:
+            source = sources[chunk.index]
+            with self.store.as_file(source.key, self.folder, sha256=source.sha256) as lossless:
+                num_frames = 0
+                pictures = rgb_pictures(read_chunk(lossless), self.track)
+                for picture in self.meter.sources(pictures, start=chunk.start):
+                    num_frames += 1
+                    yield picture
+            if num_frames != chunk.num_frames:  # the frames of the chunks after it would all be shifted
+                expected = f"expected {chunk.num_frames}; materialize 'frames' of this segment again"
+                raise IntegrityError(f"the chunk {source.key!r} holds {num_frames} frames, {expected}")
+
+    def _publish(self, chunk: Chunk, styled: Iterator[Picture], key: str) -> ChunkObject:
+        from dagster_project.video.encode import encode_chunk
+        from dagster_project.video.pixels import delivered_picture
+
+        encoded = self.folder / f"styled-{chunk.index:05d}.mkv"
+        measured = self.meter.styled(styled, start=chunk.start)
+        encode_chunk(map(self._count, measured), encoded, delivered_picture(self.track))
+        published = publish_chunk(self.store, key, chunk, encoded)
+        encoded.unlink()
+        return published
+
+    def _count(self, picture: Picture) -> Picture:
+        self.advance(1)
+        return picture

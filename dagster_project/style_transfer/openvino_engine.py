@@ -1,0 +1,60 @@
+"""Repaint frames on the CPU with OpenVINO: the fastest of what runs from wheels alone.
+
+Two streams at 640x360 in float32 on AVX2, medians of three processes: 292 ms of CPU time a frame where torch takes 458
+with the shipped network, 1,055 where it takes 1,541 with the reference network, and less than half of its memory. A
+model for another size of frames is ready in 0.15 s. With one thread per stream a frame's result is the same bit for
+bit, whatever else is computed beside it; with two it is not, so there are several streams instead.
+"""
+
+import numpy as np
+import openvino
+
+from dagster_project.frame_transform import Picture
+from dagster_project.style_transfer.network import TransformerNet
+from dagster_project.style_transfer.openvino_graph import build_model
+
+_PRECISION_HINTS = {"fp32": "f32", "bf16": "bf16"}
+
+
+class OpenVinoEngine:
+    """One network, compiled for one size of frames at a time."""
+
+    def __init__(self, network: TransformerNet, *, precision: str, threads_per_stream: int) -> None:
+        """Compile nothing yet: the size is that of the first frames."""
+        self._network = network
+        self._precision = precision
+        self._threads_per_stream = threads_per_stream
+        self._compiled_for: tuple[int, int, int] | None = None
+        self._streams: openvino.AsyncInferQueue | None = None
+
+    def paint(self, frames: Picture, *, at_once: int) -> Picture:
+        """See :class:`memory_ladder.Engine`; frames are computed one by one in ``at_once`` parallel streams."""
+        painted = np.empty_like(frames, order="C")
+        streams = self._streams_for(frames.shape[1], frames.shape[2], at_once)
+        streams.set_callback(lambda request, index: np.copyto(painted[index], request.get_output_tensor().data[0]))
+        for index, frame in enumerate(frames):
+            streams.start_async({0: np.ascontiguousarray(frame[None])}, index)
+        streams.wait_all()
+        return painted
+
+    def release(self) -> None:
+        """See :class:`memory_ladder.Engine`."""
+        self._streams = self._compiled_for = None
+
+    def _streams_for(self, height: int, width: int, num_streams: int) -> openvino.AsyncInferQueue:
+        key = height, width, num_streams
+        if self._streams is None or self._compiled_for != key:
+            self.release()
+            compiled = openvino.Core().compile_model(
+                build_model(self._network, height=height, width=width),
+                "CPU",
+                {
+                    "NUM_STREAMS": num_streams,
+                    "INFERENCE_NUM_THREADS": num_streams * self._threads_per_stream,
+                    "INFERENCE_PRECISION_HINT": _PRECISION_HINTS[self._precision],
+                    # Two runs on one machine would be pinned to the same cores.
+                    "ENABLE_CPU_PINNING": False,
+                },
+            )
+            self._streams, self._compiled_for = openvino.AsyncInferQueue(compiled, num_streams), key
+        return self._streams

@@ -1,0 +1,249 @@
+"""Repaint one picture in horizontal strips and get what the whole picture gives.
+
+For frames that do not fit into memory whole. Instance normalisation looks at all of a picture, so independent tiles
+would each be painted differently and show seams. Here every layer runs over all strips before the next one begins: the
+strips of a layer overlap by what its kernel reaches, the statistics are those of the whole picture, and the borders
+are reflected only where the picture ends.
+
+A map is a :class:`Rows`: rows are computed when they are read. Maps of half and quarter size are computed once and kept
+on the host. Those of full size, by far the largest, are never held: they are computed twice, once for their statistics
+and once for the layer that reads them.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from dagster_project.frame_transform import Picture
+from dagster_project.style_transfer.network import ConvLayer, ResidualBlock, TransformerNet, padded_side
+
+
+class Rows(Protocol):
+    """A map of the network, read by rows; ``height`` and ``width`` are in its own pixels."""
+
+    @property
+    def height(self) -> int: ...  # noqa: D102
+
+    @property
+    def width(self) -> int: ...  # noqa: D102
+
+    def read(self, start: int, stop: int) -> torch.Tensor:
+        """Rows ``[start, stop)`` on the device, ``(1, channels, stop - start, width)``; not to be written to."""
+        ...
+
+
+@torch.inference_mode()
+def repaint_in_strips(network: TransformerNet, frame: Picture, num_strips: int) -> Picture:
+    """Repaint one RGB frame ``(H, W, 3)``; the result has the same shape.
+
+    In float32 it equals the whole picture's result to within one level of 255: the statistics are summed up in another
+    order. Memory on the device grows with the height of a strip, memory on the host with three maps of quarter size.
+    """
+    strips = _Strips(num_strips)
+    x: Rows = _PictureRows(torch.from_numpy(np.array(frame, order="C")), network.conv1.conv2d.weight)
+    x = strips.normalise(_ConvolvedRows(x, network.conv1), network.in1)
+    x = strips.keep_normalised(_ConvolvedRows(x, network.conv2), network.in2)
+    x = strips.keep_normalised(_ConvolvedRows(x, network.conv3), network.in3)
+    for name in network.residuals:
+        x = strips.add_residual(x, network.get_submodule(name))
+    x = strips.keep_normalised(_DoubledRows(x, network.deconv1), network.in4)
+    x = strips.normalise(_DoubledRows(x, network.deconv2), network.in5)
+    last = _ConvolvedRows(x, network.deconv3)
+    height, width = frame.shape[:2]
+    repainted = np.empty_like(frame, order="C")
+    for start, stop in strips.of(height):
+        repainted[start:stop] = to_levels(last.read(start, stop))[0, :, :width].cpu().numpy()
+    return repainted
+
+
+def to_levels(pictures: torch.Tensor) -> torch.Tensor:
+    """``(N, 3, H, W)`` of any floating type to uint8 ``(N, H, W, 3)``: rounded half to even, clipped to 0..255."""
+    return pictures.float().round_().clamp_(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _PictureRows:
+    """The picture itself, padded as :func:`network.repaint` pads it; ``like`` has the network's device and type."""
+
+    frame: torch.Tensor
+    like: torch.Tensor
+
+    @property
+    def height(self) -> int:
+        return padded_side(self.frame.shape[0])
+
+    @property
+    def width(self) -> int:
+        return padded_side(self.frame.shape[1])
+
+    def read(self, start: int, stop: int) -> torch.Tensor:
+        rows = self.frame[torch.arange(start, stop).clamp_(max=self.frame.shape[0] - 1)]
+        picture = rows.to(self.like.device).permute(2, 0, 1)[None].to(self.like.dtype)
+        return F.pad(picture, (0, self.width - self.frame.shape[1], 0, 0), mode="replicate")
+
+
+@dataclass(frozen=True, slots=True)
+class _ConvolvedRows:
+    source: Rows
+    layer: ConvLayer
+
+    @property
+    def height(self) -> int:
+        return -(-self.source.height // self.layer.conv2d.stride[0])
+
+    @property
+    def width(self) -> int:
+        return -(-self.source.width // self.layer.conv2d.stride[0])
+
+    def read(self, start: int, stop: int) -> torch.Tensor:
+        stride, reach = self.layer.conv2d.stride[0], self.layer.padding
+        first, last = start * stride - reach, (stop - 1) * stride + reach + 1
+        top, bottom = max(0, -first), max(0, last - self.source.height)
+        x = self.source.read(first + top, last - bottom)
+        return self.layer.conv2d(F.pad(x, (reach, reach, top, bottom), mode="reflect"))
+
+
+@dataclass(frozen=True, slots=True)
+class _DoubledRows:
+    """:class:`network.UpsampleConvLayer` by rows: see there why the small map is padded, and the result cut."""
+
+    source: Rows
+    layer: ConvLayer
+
+    @property
+    def height(self) -> int:
+        return 2 * self.source.height
+
+    @property
+    def width(self) -> int:
+        return 2 * self.source.width
+
+    def read(self, start: int, stop: int) -> torch.Tensor:
+        first, last = start // 2 - 1, -(-stop // 2) + 1
+        top, bottom = max(0, -first), max(0, last - self.source.height)
+        x = F.pad(self.source.read(first + top, last - bottom), (1, 1, top, bottom), mode="replicate")
+        x = F.interpolate(x.contiguous(memory_format=torch.channels_last), scale_factor=2, mode="nearest")
+        surplus = start - 2 * first - 1
+        return self.layer.conv2d(x)[..., surplus : surplus + stop - start, 1:-1]
+
+
+@dataclass(frozen=True, slots=True)
+class _KeptRows:
+    """A map that lies on the host; channels_last, so that rows are contiguous."""
+
+    values: torch.Tensor
+    device: torch.device
+
+    @property
+    def height(self) -> int:
+        return self.values.shape[2]
+
+    @property
+    def width(self) -> int:
+        return self.values.shape[3]
+
+    def read(self, start: int, stop: int) -> torch.Tensor:
+        return self.values[:, :, start:stop].to(self.device)
+
+
+@dataclass(frozen=True, slots=True)
+class _ScaledRows:
+    """``source * gain + offset`` per channel, in float32; negative values cut if ``rectified``."""
+
+    source: Rows
+    gain: torch.Tensor
+    offset: torch.Tensor
+    rectified: bool
+
+    @property
+    def height(self) -> int:
+        return self.source.height
+
+    @property
+    def width(self) -> int:
+        return self.source.width
+
+    def read(self, start: int, stop: int) -> torch.Tensor:
+        x = self.source.read(start, stop)
+        scaled = torch.addcmul(self.offset, x.float(), self.gain)
+        return (scaled.relu_() if self.rectified else scaled).to(x.dtype)
+
+
+class _Moments:
+    """Mean and variance per channel of what was added so far.
+
+    Merged pairwise in float64: Chan, Golub, LeVeque, "Algorithms for Computing the Sample Variance", 1983, eq. 2.1.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean = self.squares = torch.zeros((), dtype=torch.float64)
+
+    def add(self, x: torch.Tensor) -> None:
+        variance, mean = (value.double() for value in torch.var_mean(x.float(), dim=(0, 2, 3), correction=0))
+        added = x.shape[2] * x.shape[3]
+        total = self.count + added
+        shift = mean - self.mean
+        self.mean = self.mean + shift * (added / total)
+        self.squares = self.squares + variance * added + shift.square() * (self.count * added / total)
+        self.count = total
+
+    def normalise(self, source: Rows, norm: nn.InstanceNorm2d, *, rectified: bool) -> _ScaledRows:
+        gain = norm.weight.double() / (self.squares / self.count + norm.eps).sqrt()
+        offset = norm.bias.double() - self.mean * gain
+        return _ScaledRows(source, gain.float().view(1, -1, 1, 1), offset.float().view(1, -1, 1, 1), rectified)
+
+
+@dataclass(frozen=True, slots=True)
+class _Strips:
+    """Runs over the rows of a map in at most ``num_strips`` strips."""
+
+    num_strips: int
+
+    def of(self, height: int) -> Iterator[tuple[int, int]]:
+        """Half-open row ranges that cover ``[0, height)``."""
+        rows = -(-height // self.num_strips)
+        return ((start, min(start + rows, height)) for start in range(0, height, rows))
+
+    def normalise(self, source: Rows, norm: nn.InstanceNorm2d) -> Rows:
+        """Normalised and rectified, without keeping the map: whoever reads it computes it again."""
+        moments = _Moments()
+        for start, stop in self.of(source.height):
+            moments.add(source.read(start, stop))
+        return moments.normalise(source, norm, rectified=True)
+
+    def keep_normalised(self, source: Rows, norm: nn.InstanceNorm2d) -> Rows:
+        """Normalised and rectified when read; the map itself is kept."""
+        kept, moments = self._keep(source)
+        return moments.normalise(kept, norm, rectified=True)
+
+    def add_residual(self, x: Rows, block: nn.Module) -> Rows:
+        """``x`` plus what ``block`` makes of it; written over the block's last map, strip by strip."""
+        if not isinstance(block, ResidualBlock):
+            raise TypeError(f"expected a ResidualBlock, got {type(block).__name__}")
+        branch = self.keep_normalised(_ConvolvedRows(x, block.conv1), block.in1)
+        kept, moments = self._keep(_ConvolvedRows(branch, block.conv2))
+        normalised = moments.normalise(kept, block.in2, rectified=False)
+        for start, stop in self.of(kept.height):
+            kept.values[:, :, start:stop] = normalised.read(start, stop) + x.read(start, stop)
+        return kept
+
+    def _keep(self, source: Rows) -> tuple[_KeptRows, _Moments]:
+        """The map, whole, on the host; and its moments."""
+        kept, moments = None, _Moments()
+        for start, stop in self.of(source.height):
+            rows = source.read(start, stop)
+            moments.add(rows)
+            if kept is None:
+                shape = (1, rows.shape[1], source.height, source.width)
+                values = torch.empty(shape, dtype=rows.dtype, memory_format=torch.channels_last)
+                kept = _KeptRows(values, rows.device)
+            kept.values[:, :, start:stop] = rows
+        if kept is None:
+            raise ValueError("a map without rows")
+        return kept, moments

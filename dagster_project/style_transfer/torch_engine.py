@@ -1,0 +1,53 @@
+"""Repaint frames on the CPU with torch: what is left where OpenVINO is missing or lacks the precision."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch.nn.utils import convert_conv2d_weight_memory_format
+
+from dagster_project.frame_transform import Picture
+from dagster_project.style_transfer.allocator import keep_freed_memory
+from dagster_project.style_transfer.network import TransformerNet, repaint
+from dagster_project.style_transfer.strips import to_levels
+
+DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def prepare(network: TransformerNet, *, device: str, precision: str) -> TransformerNet:
+    """``network`` itself, moved: its convolutions take and give interleaved channels, which is how frames lie."""
+    prepared = network.to(device, DTYPES[precision]).eval().requires_grad_(False)
+    return convert_conv2d_weight_memory_format(prepared, torch.channels_last)
+
+
+class TorchCpuEngine:
+    """Several streams of one frame each; torch's results do not depend on the number of threads."""
+
+    def __init__(self, network: TransformerNet, *, threads_per_stream: int) -> None:
+        """Take a network from :func:`prepare`."""
+        keep_freed_memory()
+        self._network = network
+        self._threads_per_stream = threads_per_stream
+
+    def paint(self, frames: Picture, *, at_once: int) -> Picture:
+        """See :class:`memory_ladder.Engine`."""
+        painted = np.empty_like(frames, order="C")
+
+        def paint_one(index: int) -> None:
+            painted[index] = self._paint_one(frames[index])
+
+        with ThreadPoolExecutor(
+            at_once, initializer=torch.set_num_threads, initargs=(self._threads_per_stream,)
+        ) as pool:
+            for _ in pool.map(paint_one, range(len(frames))):
+                pass
+        return painted
+
+    def release(self) -> None:
+        """See :class:`memory_ladder.Engine`; nothing is kept between frames."""
+
+    @torch.inference_mode()
+    def _paint_one(self, frame: Picture) -> Picture:
+        """The copy accepts what torch does not: views that run backwards, and arrays that may not be written."""
+        picture = torch.from_numpy(np.array(frame[None], order="C")).permute(0, 3, 1, 2)
+        return to_levels(repaint(self._network, picture.to(self._network.conv1.conv2d.weight.dtype)))[0].numpy()

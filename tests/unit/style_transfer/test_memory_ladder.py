@@ -1,0 +1,154 @@
+"""Frames that do not fit into memory: fewer at once, then strips, with the same picture."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from dagster_project.errors import StyleError
+from dagster_project.frame_transform import Picture
+from dagster_project.style_transfer.engine import EngineChoice, StyleTransform
+from dagster_project.style_transfer.engine_choice import EngineName
+from dagster_project.style_transfer.memory_ladder import MemoryLadder, Rung, is_out_of_memory
+from dagster_project.style_transfer.network import DEFAULT_SIZE, REFERENCE_SIZE, NetworkSize
+from dagster_project.style_transfer.strips import repaint_in_strips
+from dagster_project.style_transfer.torch_engine import TorchCpuEngine, prepare
+from tests.unit.style_transfer.test_engine import FP32, SMALL, frames_of, paints_colours, transform
+
+
+class Cramped:
+    """The real engine on a device that holds the maps of at most ``room`` frames."""
+
+    def __init__(self, room: int, error: Callable[[], Exception] = MemoryError) -> None:
+        self.room, self.error = room, error
+        self.tried: list[int] = []
+        self.num_releases = 0
+        self.engine = TorchCpuEngine(prepare(paints_colours(), device="cpu", precision="fp32"), threads_per_stream=1)
+
+    def paint(self, frames: Picture, *, at_once: int) -> Picture:
+        self.tried.append(at_once)
+        if at_once > self.room:
+            raise self.error()
+        return self.engine.paint(frames, at_once=at_once)
+
+    def release(self) -> None:
+        self.num_releases += 1
+        self.engine.release()
+
+
+def ladder_on(engine: Cramped, *, fits: bool = True) -> MemoryLadder:
+    return MemoryLadder(engine, paints_colours(), Rung(frames_at_once=8), frame_fits=lambda pixels: fits)
+
+
+def test_smaller_batches_keep_the_bits_and_are_found_once() -> None:
+    cramped = Cramped(room=2)
+    ladder, frames = ladder_on(cramped), frames_of(5)
+    assert np.array_equal(ladder.paint(frames), transform()(frames))
+    ladder.paint(frames)
+    assert cramped.tried == [8, 4, 2, 2]
+    assert cramped.num_releases == 2
+    assert str(ladder.rung) == "2 frames at once"
+
+
+def test_a_frame_that_does_not_fit_alone_is_painted_in_strips() -> None:
+    ladder, frames = ladder_on(Cramped(room=0)), frames_of(2, 300, 45)
+    difference = np.abs(ladder.paint(frames).astype(int) - transform()(frames))
+    assert difference.max() <= 1
+    assert str(ladder.rung) == "1 frame in 8 strips"
+
+
+def test_frames_of_another_size_begin_at_the_top_again() -> None:
+    ladder = ladder_on(Cramped(room=0))
+    ladder.paint(frames_of(1, 256, 16))
+    with pytest.raises(StyleError, match="frame of 45x30 does not fit"):
+        ladder.paint(frames_of(1))
+
+
+def test_memory_known_to_be_too_small_is_not_tried() -> None:
+    cramped = Cramped(room=8)
+    ladder_on(cramped, fits=False).paint(frames_of(1, 256, 16))
+    assert cramped.tried == []
+
+
+def test_other_errors_are_not_retried() -> None:
+    cramped = Cramped(room=0, error=lambda: RuntimeError("kernel is broken"))
+    with pytest.raises(RuntimeError, match="kernel is broken"):
+        ladder_on(cramped).paint(frames_of(1))
+    assert cramped.tried == [8]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes"), True),
+        (RuntimeError("Exception from src/inference: std::bad_alloc"), True),
+        (RuntimeError("expected scalar type Float"), False),
+    ],
+)
+def test_running_out_of_memory_is_told_from_other_errors(error: Exception, expected: bool) -> None:
+    assert is_out_of_memory(error) == expected
+
+
+@pytest.mark.parametrize("size", [REFERENCE_SIZE, DEFAULT_SIZE, SMALL], ids=["reference", "default", "small"])
+@pytest.mark.parametrize(("height", "width", "num_strips"), [(61, 97, 3), (64, 36, 8), (130, 33, 5), (1, 9, 2)])
+def test_strips_give_what_the_whole_picture_gives(size: NetworkSize, height: int, width: int, num_strips: int) -> None:
+    network, frames = paints_colours(size), frames_of(1, height, width)
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if "in" in name.split(".")[-2]:  # as created these are ones and zeros, which would hide a mix-up
+                parameter.add_(torch.rand_like(parameter) * 0.2)
+    in_strips = repaint_in_strips(network, frames[0], num_strips)
+    whole = StyleTransform(network, weights_digest="", choice=FP32)(frames)[0]
+    assert whole.std() > 20
+    assert np.abs(in_strips.astype(int) - whole).max() <= 1
+
+
+LIMITED = """
+import resource, sys
+import numpy as np
+from dagster_project.style_transfer.engine import EngineChoice, StyleTransform
+from dagster_project.style_transfer.engine_choice import EngineName
+from tests.unit.style_transfer.test_engine import paints_colours
+from dagster_project.style_transfer.network import NetworkSize
+
+engine, limit_mib, path = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+choice = EngineChoice(device="cpu", precision="fp32", engine=engine, num_streams=2)
+transform = StyleTransform(paints_colours(NetworkSize((16, 4, 4), 1)), weights_digest="", choice=choice)
+transform(np.zeros((1, 64, 64, 3), np.uint8))
+with open("/proc/self/statm") as file:
+    used = int(file.read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (used + limit_mib * 2**20,) * 2)
+frames = np.random.default_rng(4).integers(0, 256, (2, 720, 1280, 3), dtype=np.uint8)
+np.save(path, transform(frames))
+print(transform.memory_rung)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on memory that the kernel keeps")
+@pytest.mark.parametrize(
+    ("engine", "mib", "rung", "levels"),
+    [
+        ("torch", 200, "1 frame in 8 strips", 1),
+        ("openvino", 150, "1 frame at once", 0),
+        ("openvino", 85, "1 frame in 8 strips", 1),
+    ],
+)
+def test_a_process_with_too_little_memory_paints_the_same_picture(
+    engine: EngineName, mib: int, rung: str, levels: int, tmp_path: Path
+) -> None:
+    if engine == "openvino":
+        pytest.importorskip("openvino")
+    path = tmp_path / "painted.npy"
+    command = [sys.executable, "-c", LIMITED, engine, str(mib), str(path)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == rung
+    choice = EngineChoice(device="cpu", precision="fp32", engine=engine, num_streams=2)
+    roomy = StyleTransform(paints_colours(NetworkSize((16, 4, 4), 1)), weights_digest="", choice=choice)
+    assert np.abs(np.load(path).astype(int) - roomy(frames_of(2, 720, 1280))).max() <= levels
