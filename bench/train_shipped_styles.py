@@ -2,6 +2,8 @@
 
     python bench/train_shipped_styles.py --paintings FOLDER --features squeezenet1_0_features.safetensors
 
+"Lanterns" is our own: ``python bench/paint_lanterns.py FOLDER/lanterns.png`` paints it.
+
 The photographs come from inside scikit-image's wheel; one of them, the coffee cup, is kept out of training and used for
 the metrics and the sample. Takes about ten minutes a style on two CPU cores.
 
