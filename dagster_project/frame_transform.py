@@ -33,7 +33,9 @@ class FrameTransform(Protocol):
     digest: str
 
     @property
-    def memory_rung(self) -> str: ...  # noqa: D102
+    def memory_rung(self) -> str:
+        """See above; a plain attribute will do."""
+        ...
 
     def __call__(self, frames: Picture) -> Picture:
         """Transform RGB frames of shape ``(N, H, W, 3)``, values 0..255; the result has the same shape and dtype."""

@@ -23,7 +23,8 @@ Restyle = Callable[..., dict[str, Any]]
 
 REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
 SLOW = "slow test: runs with --slow or RUN_SLOW=1"
-# Parts that only some machines have and that neither PyPI nor Debian carries, and what takes minutes.
+# Parts that only some machines have and that neither PyPI nor Debian carries (its kubectl is too old for our
+# kustomization), and what takes minutes.
 MAY_BE_ABSENT = ("CUDA device", "Kubernetes cluster", "Azure account", "kubectl", "terraform", SLOW)
 
 

@@ -27,10 +27,14 @@ class Rows(Protocol):
     """A map of the network, read by rows; ``height`` and ``width`` are in its own pixels."""
 
     @property
-    def height(self) -> int: ...  # noqa: D102
+    def height(self) -> int:
+        """Number of rows."""
+        ...
 
     @property
-    def width(self) -> int: ...  # noqa: D102
+    def width(self) -> int:
+        """Number of columns."""
+        ...
 
     def read(self, start: int, stop: int) -> torch.Tensor:
         """Rows ``[start, stop)`` on the device, ``(1, channels, stop - start, width)``; not to be written to."""

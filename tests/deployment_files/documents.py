@@ -71,13 +71,9 @@ def pod_templates() -> Iterator[tuple[str, Document]]:
 @cache
 def kustomize(folder: Path) -> list[Document]:
     """What `kubectl apply -k` would send; to be read, not changed. Skips where there is no kubectl."""
-    if shutil.which("kubectl") is None:
+    kubectl = shutil.which("kubectl")
+    if kubectl is None:
         pytest.skip("kubectl is not installed")
-    built = subprocess.run(
-        ["kubectl", "kustomize", str(folder)],  # noqa: S607
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    built = subprocess.run([kubectl, "kustomize", str(folder)], capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
     return parse(built.stdout)
