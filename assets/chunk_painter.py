@@ -7,6 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assets.steady_shots import SteadyShots
 from dagster_project.errors import IntegrityError
 from dagster_project.frame_transform import FrameTransform, Picture, transform_pictures
 from dagster_project.video.manifest import VideoTrack
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkPainter:
-    """What the chunks of one segment have in common."""
+    """What the chunks of one segment have in common; ``steady_shots`` if its shots are painted by frozen statistics."""
 
     store: MediaStore
     track: VideoTrack
@@ -30,6 +31,7 @@ class ChunkPainter:
     meter: "FlickerMeter"
     folder: Path
     advance: Advance
+    steady_shots: SteadyShots | None = None
 
     def paint(
         self, chunks: Sequence[Chunk], sources: Mapping[int, ChunkObject], targets: Mapping[int, str]
@@ -39,9 +41,16 @@ class ChunkPainter:
         The chunks go through as one stream, so that the next one is read and styled while this one is encoded and
         published.
         """
-        with closing(transform_pictures(self._pictures(chunks, sources), self.transform)) as styled:
+        with closing(self._styled(chunks, sources)) as styled:
             for chunk in chunks:
                 yield chunk, self._publish(chunk, islice(styled, chunk.num_frames), targets[chunk.index])
+
+    def _styled(self, chunks: Sequence[Chunk], sources: Mapping[int, ChunkObject]) -> Generator[Picture, None, None]:
+        """The styled frames of the chunks, in order, one stretch that is painted alike after the other."""
+        stretches = self.steady_shots.stretches(chunks) if self.steady_shots else [sum(c.num_frames for c in chunks)]
+        with closing(self._pictures(chunks, sources)) as pictures:
+            for num_frames in stretches:
+                yield from transform_pictures(islice(pictures, num_frames), self.transform)
 
     def _pictures(self, chunks: Sequence[Chunk], sources: Mapping[int, ChunkObject]) -> Generator[Picture, None, None]:
         """The frames of the lossless chunks, in order; this part runs in a thread of its own."""

@@ -17,12 +17,14 @@ from assets.style_model import style_model
 from assets.unchanged import is_known_upload
 from assets.unused_cells import unused_cells_recorded, unused_segments
 from dagster_project import code_versions
+from dagster_project.errors import SettingsError
 from dagster_project.partitions import clips
 from dagster_project.style_transfer.controls import DECIMALS, Controls
 from resources.clip_lease import ClipLease
 from resources.content import find_current_plan
 from resources.deployment import ScratchResource
 from resources.media_store import MediaStore
+from resources.other_transforms import is_other_transform
 from resources.records import ClipSettings, SecondStyle
 from resources.store_layout import settings_key
 from resources.stylizer import StylizerResource
@@ -50,6 +52,10 @@ def resolve_settings(
     kept = present.second.style if present and present.second else None
     second = kept if config.blend is None else config.blend_with
     model = load_style(store, stylizer, style, scratch)
+    second_style = _load_second(store, stylizer, style, second, controls.share, scratch)
+    steady_shots = _chosen(config.steady_shots, present.steady_shots if present else False)
+    if steady_shots:
+        _check_can_be_steady(model.model_key, second_style)
     choice = stylizer.resolve_engine()
     return ClipSettings(
         style=style,
@@ -62,8 +68,17 @@ def resolve_settings(
         strength=controls.strength,
         keep_colors=controls.keep_colors,
         style_scale=controls.style_scale,
-        second=_load_second(store, stylizer, style, second, controls.share, scratch),
+        steady_shots=steady_shots,
+        second=second_style,
     )
+
+
+def _check_can_be_steady(model_key: str, second: SecondStyle | None) -> None:
+    if is_other_transform(model_key) or (second and is_other_transform(second.model_key)):
+        raise SettingsError(
+            "'steady_shots' needs a style network: a frame transform of other code paints every frame by itself; set it"
+            " to false"
+        )
 
 
 def _chosen_controls(config: ClipSettingsConfig, present: Controls) -> Controls:

@@ -34,6 +34,11 @@ class ClipSettingsConfig(dg.Config):
         description="Width of the brush strokes as a fraction of the picture's height, 0.003 to 0.2: the same look at"
         " every resolution (0.025 suits most styles). 0, unless chosen otherwise, paints the frames as they come.",
     )
+    steady_shots: bool | None = Field(
+        default=None,
+        description="Paint all frames of a shot by one set of statistics: what stands still keeps its paint when"
+        " something large enters the picture.",
+    )
     blend_with: str | None = Field(default=None, description="A second style to mix in; goes together with blend.")
     blend: float | None = Field(
         default=None, description="Share of the second style, 0 to 1; 0 removes it. Goes together with blend_with."

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from assets.delivery import Assembled, Parts
+from assets.source_pictures import source_pictures
 from dagster_project.errors import IntegrityError, ObjectMissingError
 from dagster_project.video.plan import Chunk, SegmentPlan
 from resources.media_store import MediaStore
@@ -70,20 +71,9 @@ def _source_pictures(
     store: MediaStore, parts: Parts, wanted: Collection[int], folder: Path
 ) -> "Iterator[tuple[int, Picture]]":
     """Source frames by their index, in order, without those whose chunk has expired or is damaged."""
-    from dagster_project.video.deinterlace import deinterlaced
-    from dagster_project.video.lossless import read_chunk
-    from dagster_project.video.pixels import to_rgb
-
     keys, track = ContentKeys(parts.clip, parts.source.sha256), parts.manifest.video
     for segment in parts.plan.segments:
         record = SegmentRecord.find(store, keys.frames_segment(segment.index))
         for chunk in record.chunks if record else ():
-            if not any(frame in wanted for frame in range(chunk.start, chunk.stop)):
-                continue
-            with (
-                suppress(ObjectMissingError, IntegrityError),
-                store.as_file(chunk.key, folder, sha256=chunk.sha256) as file,
-            ):
-                for frame, picture in enumerate(deinterlaced(read_chunk(file), track), chunk.start):
-                    if frame in wanted:
-                        yield frame, to_rgb(picture, track)
+            with suppress(ObjectMissingError, IntegrityError):
+                yield from source_pictures(store, chunk, track, wanted, folder)

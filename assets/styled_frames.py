@@ -6,6 +6,7 @@ are published one by one, so that a killed run resumes after the last of them.
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from assets.failures import TRANSIENT_RETRIES, failures_explained
 from assets.frames import ensure_split, frames
 from assets.source_video import source_video
 from assets.steadiness import pairs_of_segment
+from assets.steady_shots import find_steady_shots
 from assets.storage_use import storage_use
 from dagster_project import code_versions
 from dagster_project.partitions import grid, grid_by_clip, parse_cell
@@ -84,12 +86,19 @@ def style_segment(
     num_frames, memory_rung = sum(chunk.num_frames for chunk in missing), ""
     meter, track = FlickerMeter(pairs_of_segment(missing)), read_manifest(store, keys).video
     if missing:
-        split = ensure_split(store, keys, segment, folder, decoder=decoder, progress=progress)
-        sources = {source.index: source for source in split.chunks}
+        split = partial(ensure_split, store, keys, folder=folder, decoder=decoder, progress=progress)
+        sources = {source.index: source for source in split(segment).chunks}
         transform = stylizer.transform(store, settings, width=track.width, height=track.height, scratch=folder)
+        steady_shots = find_steady_shots(store, keys, settings, transform, split, folder)
         with progress.track("style", total=num_frames) as advance:
             painter = ChunkPainter(
-                store=store, track=track, transform=transform, meter=meter, folder=folder, advance=advance
+                store=store,
+                track=track,
+                transform=transform,
+                meter=meter,
+                folder=folder,
+                advance=advance,
+                steady_shots=steady_shots,
             )
             for chunk, published in painter.paint(missing, sources, targets):
                 objects[chunk.index] = published

@@ -38,6 +38,17 @@ def main() -> None:
     blended = ControlledTransform(night, Controls(share=0.5), second=scream)
     _save("blend", [_paint(night, cat), _paint(blended, cat), _paint(scream, cat)])
     _show_style_scale(wave)
+    _show_steady_shots(scream, cat)
+
+
+def _show_steady_shots(style: StyleTransform, before: Picture) -> None:
+    """A picture, and what becomes of it when a bright wall enters from the left."""
+    entered = before.copy()
+    entered[:, : before.shape[1] * 2 // 5] = (252, 250, 244)
+    free = [_paint(style, picture) for picture in (before, entered)]
+    style.freeze_shot(style.measure_shot(before[None]))
+    _save("steady-shots", [*free, _paint(style, entered)])
+    style.freeze_shot([{}])
 
 
 def _show_style_scale(style: StyleTransform) -> None:

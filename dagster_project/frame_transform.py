@@ -3,11 +3,11 @@
 Style transfer is the first implementation; the graph knows no more about it than this protocol.
 """
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,19 @@ class FrameTransform(Protocol):
 
     def __call__(self, frames: Picture) -> Picture:
         """Transform RGB frames of shape ``(N, H, W, 3)``, values 0..255; the result has the same shape and dtype."""
+        ...
+
+
+@runtime_checkable
+class SteadyTransform(FrameTransform, Protocol):
+    """A transform whose result depends on what the whole frame looks like, and which can be told not to let it."""
+
+    def measure_shot(self, frames: Picture) -> list[Any]:
+        """What the transform would go by for these frames ``(N, H, W, 3)`` of one shot; JSON-ready."""
+        ...
+
+    def freeze_shot(self, statistics: Sequence[Any]) -> None:
+        """Go by what :meth:`measure_shot` gave, whatever a frame looks like, until the next call."""
         ...
 
 

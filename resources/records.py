@@ -160,6 +160,7 @@ class ClipSettings(Record):
         engine: the library that computes: ``torch`` or ``openvino``.
         media_container: suffix of the delivered file: ``mp4``, ``mov`` or ``mkv``.
         strength, keep_colors, style_scale: see :class:`dagster_project.style_transfer.controls.Controls`.
+        steady_shots: whether all frames of a shot are painted by one set of statistics.
         second: another style to mix in.
     """
 
@@ -173,6 +174,7 @@ class ClipSettings(Record):
     strength: float = 1.0
     keep_colors: bool = False
     style_scale: float | None = None
+    steady_shots: bool = False
     second: SecondStyle | None = None
 
     @classmethod
@@ -199,6 +201,8 @@ class ClipSettings(Record):
         if self.controls != Controls():
             # Only then: what was styled before there were controls is still what their defaults give.
             parts += [self.controls.to_dict(), self.second.model_sha256 if self.second else ""]
+        if self.steady_shots:
+            parts.append("steady shots")
         return digest_of(parts)
 
     def describe_controls(self) -> str:
@@ -206,8 +210,9 @@ class ClipSettings(Record):
         strength = [f"strength {self.strength:.4g}"] if self.strength != 1 else []
         colors = ["colors of the source"] if self.keep_colors else []
         scale = [f"brush {self.style_scale:.4g} of the height"] if self.style_scale is not None else []
+        steady = ["steady shots"] if self.steady_shots else []
         second = [f"{self.second.share:.4g} of {self.second.style}"] if self.second else []
-        return ", ".join([*second, *strength, *colors, *scale]) or "none"
+        return ", ".join([*second, *strength, *colors, *scale, *steady]) or "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +264,15 @@ class SegmentRecord(Record):
     def digest(self) -> str:
         """SHA-256 over the digests of the chunks, in order."""
         return digest_of([chunk.sha256 for chunk in self.chunks])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShotStatistics(Record):
+    """What frames ``[start, stop)`` of the clip, one shot, are painted by; ``statistics`` is the transform's own."""
+
+    start: int
+    stop: int
+    statistics: list[Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@
     clips/<clip>/<content>/manifest.json, plan.json, tracks-<v>.json
     work/<clip>/<content>/original              snapshot of the content
     work/<clip>/<content>/frames/<v>/…          lossless chunks and one record per segment
-    work/<clip>/<content>/styled/<look>/…       styled chunks
+    work/<clip>/<content>/styled/<look>/…       styled chunks, statistics of shots
     work/<clip>/<content>/styled/<segment>.json one record per segment
     delivery/<clip>/<delivery>/…                video, receipt.json, frames.parquet; never changed
     delivery/<clip>/latest.json                 the current delivery
@@ -167,6 +167,10 @@ class ContentKeys:
     def styled_chunk(self, look: str, chunk: int) -> str:
         """One styled chunk."""
         return f"{self.intermediates}/styled/{look[:DIGEST_LENGTH]}/{chunk:05d}.mkv"
+
+    def shot_statistics(self, look: str, start: int) -> str:
+        """What the shot that begins with frame ``start`` is painted by, if its statistics are frozen."""
+        return f"{self.intermediates}/styled/{look[:DIGEST_LENGTH]}/shot-{start:06d}.json"
 
     def styled_segment(self, segment: int) -> str:
         """Record of the styled chunks of one segment, in the look it was given last."""

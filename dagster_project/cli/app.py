@@ -57,6 +57,10 @@ def video(
             " every resolution, 0.025 suits most; 0 paints the frames as they come. [default: 0]"
         ),
     ] = None,
+    steady_shots: Annotated[
+        bool | None,
+        typer.Option(help="Paint all frames of a shot by one set of statistics, whatever enters the picture."),
+    ] = None,
     blend_with: Annotated[
         str | None, typer.Option(help="A second style (name or file) to mix in; needs --blend.")
     ] = None,
@@ -87,6 +91,7 @@ def video(
                 strength=strength,
                 keep_colors=keep_colors,
                 style_scale=style_scale,
+                steady_shots=steady_shots,
                 blend_with=blend_with,
                 blend=blend,
             ),

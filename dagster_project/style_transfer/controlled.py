@@ -2,11 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 
-from dagster_project.frame_transform import FrameTransform, Picture
+from dagster_project.errors import StyleError
+from dagster_project.frame_transform import FrameTransform, Picture, SteadyTransform
 from dagster_project.style_transfer.color_mixing import keep_chroma, mix
 from dagster_project.style_transfer.controls import Controls
 from dagster_project.style_transfer.guided_upsampling import enlarge_painted, resize
@@ -52,14 +55,34 @@ class ControlledTransform:
         """
         if self._controls.strength == 0:
             return frames.copy()
-        _, height, width, _ = frames.shape
-        size = self._controls.working_size(width=width, height=height)
-        shown = frames if size == (height, width) else self._resize(frames, size)
+        shown = self._shown(frames)
         painted = [network(shown) for network in self._networks]
         finished = np.empty_like(frames, order="C")
         for index, frame in enumerate(frames):
             finished[index] = self._finish(frame, shown[index], [pictures[index] for pictures in painted])
         return finished
+
+    def measure_shot(self, frames: Picture) -> list[Any]:
+        """See :class:`dagster_project.frame_transform.SteadyTransform`: of each network, in order."""
+        shown = self._shown(frames)
+        return [statistics for network in self._steady_networks() for statistics in network.measure_shot(shown)]
+
+    def freeze_shot(self, statistics: Sequence[Any]) -> None:
+        """See :class:`dagster_project.frame_transform.SteadyTransform`."""
+        for network, own in zip(self._steady_networks(), statistics, strict=True):
+            network.freeze_shot([own])
+
+    def _steady_networks(self) -> list[SteadyTransform]:
+        networks = [network for network in self._networks if isinstance(network, SteadyTransform)]
+        if len(networks) < len(self._networks):
+            raise StyleError("steady_shots needs a style network: this frame transform paints every frame for itself")
+        return networks
+
+    def _shown(self, frames: Picture) -> Picture:
+        """What the networks are given."""
+        _, height, width, _ = frames.shape
+        size = self._controls.working_size(width=width, height=height)
+        return frames if size == (height, width) else self._resize(frames, size)
 
     def _resize(self, frames: Picture, size: tuple[int, int]) -> Picture:
         resized = np.empty((len(frames), *size, 3), np.uint8)

@@ -1,6 +1,7 @@
 """The style network behind the graph's frame protocol: frames in, repainted frames out."""
 
 import hashlib
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -15,6 +16,7 @@ from dagster_project.style_transfer.cuda_engine import CudaEngine
 from dagster_project.style_transfer.engine_choice import EngineChoice, choose_engine, frame_fits, require
 from dagster_project.style_transfer.memory_ladder import Engine, MemoryLadder, Rung
 from dagster_project.style_transfer.network import TransformerNet
+from dagster_project.style_transfer.shot_statistics import NormStatistics, freeze_statistics, measure_statistics
 from dagster_project.style_transfer.torch_engine import TorchCpuEngine, prepare
 
 __all__ = ["EngineChoice", "StyleTransform", "choose_engine"]
@@ -50,9 +52,9 @@ class StyleTransform:
         self.digest = _combine(weights_digest, choice.engine, choice.precision, code_versions.STYLE)
         self.batch_size = _frames_per_call(choice)
         prepared = prepare(network, device=choice.device, precision=choice.precision)
-        engine = _build_engine(prepared, choice)
+        self._network, self._engine = prepared, _build_engine(prepared, choice)
         top = Rung(frames_at_once=choice.frames_at_once)
-        self._ladder = MemoryLadder(engine, prepared, top, frame_fits=partial(frame_fits, choice))
+        self._ladder = MemoryLadder(self._engine, prepared, top, frame_fits=partial(frame_fits, choice))
 
     @classmethod
     def from_checkpoint(cls, path: Path, choice: EngineChoice) -> Self:
@@ -63,6 +65,16 @@ class StyleTransform:
     def memory_rung(self) -> str:
         """How much of a clip was in memory at a time, as of the last call: less than chosen if that did not fit."""
         return str(self._ladder.rung)
+
+    def measure_shot(self, frames: Picture) -> list[NormStatistics]:
+        """The statistics of uint8 RGB frames ``(N, H, W, 3)``; a list, of one, as of every transform that has them."""
+        self.freeze_shot([{}])
+        return [measure_statistics(self._network, frames)]
+
+    def freeze_shot(self, statistics: Sequence[NormStatistics]) -> None:
+        """Paint by what :meth:`measure_shot` gave, rather than by each frame's own, until the next call."""
+        freeze_statistics(self._network, statistics[0])
+        self._engine.release()  # what it has compiled or recorded holds the statistics before
 
     def __call__(self, frames: Picture) -> Picture:
         """Repaint RGB frames ``(N, H, W, 3)``, any size from 1x1; the result has the same shape and dtype.

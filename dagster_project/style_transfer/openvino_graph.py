@@ -76,9 +76,13 @@ class _Layers:
         return _cut(opset13.depth_to_space(x, "depth_first", 2), (1, 1), (-1, -1))
 
     def normalise(self, x: Node, name: str, *, rectified: bool = False) -> Node:
-        x = opset13.mvn(x, _ROWS_AND_COLUMNS, True, _EPSILON, "inside_sqrt")
-        x = opset13.multiply(x, _per_channel(self._weights[f"{name}.weight"]))
-        x = opset13.add(x, _per_channel(self._weights[f"{name}.bias"]))
+        gain, offset = self._weights[f"{name}.weight"], self._weights[f"{name}.bias"]
+        if f"{name}.running_mean" in self._weights:  # frozen, see shot_statistics.py
+            gain = (gain / np.sqrt(self._weights[f"{name}.running_var"] + _EPSILON)).astype(np.float32)
+            offset = (offset - self._weights[f"{name}.running_mean"] * gain).astype(np.float32)
+        else:
+            x = opset13.mvn(x, _ROWS_AND_COLUMNS, True, _EPSILON, "inside_sqrt")
+        x = opset13.add(opset13.multiply(x, _per_channel(gain)), _per_channel(offset))
         return opset13.relu(x) if rectified else x
 
 

@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from dagster_project.frame_transform import Picture
+from dagster_project.style_transfer.moments import Moments
 from dagster_project.style_transfer.network import ConvLayer, ResidualBlock, TransformerNet, padded_side
 
 
@@ -49,6 +50,25 @@ def repaint_in_strips(network: TransformerNet, frame: Picture, num_strips: int) 
     order. Memory on the device grows with the height of a strip, memory on the host with three maps of quarter size.
     """
     strips = _Strips(num_strips)
+    last = _ConvolvedRows(_last_map(network, frame, strips), network.deconv3)
+    height, width = frame.shape[:2]
+    repainted = np.empty_like(frame, order="C")
+    for start, stop in strips.of(height):
+        repainted[start:stop] = to_levels(last.read(start, stop))[0, :, :width].cpu().numpy()
+    return repainted
+
+
+@torch.inference_mode()
+def measure_moments(network: TransformerNet, frame: Picture, num_strips: int) -> dict[str, Moments]:
+    """Of what every normalisation of the network is given when it repaints ``frame`` ``(H, W, 3)``, by its name."""
+    strips = _Strips(num_strips)
+    _last_map(network, frame, strips)
+    names = {module: name for name, module in network.named_modules()}
+    return {names[norm]: moments for norm, moments in strips.measured}
+
+
+def _last_map(network: TransformerNet, frame: Picture, strips: "_Strips") -> Rows:
+    """What the last convolution is given."""
     x: Rows = _PictureRows(torch.from_numpy(np.array(frame, order="C")), network.conv1.conv2d.weight)
     x = strips.normalise(_ConvolvedRows(x, network.conv1), network.in1)
     x = strips.keep_normalised(_ConvolvedRows(x, network.conv2), network.in2)
@@ -56,13 +76,7 @@ def repaint_in_strips(network: TransformerNet, frame: Picture, num_strips: int) 
     for name in network.residuals:
         x = strips.add_residual(x, network.get_submodule(name))
     x = strips.keep_normalised(_DoubledRows(x, network.deconv1), network.in4)
-    x = strips.normalise(_DoubledRows(x, network.deconv2), network.in5)
-    last = _ConvolvedRows(x, network.deconv3)
-    height, width = frame.shape[:2]
-    repainted = np.empty_like(frame, order="C")
-    for start, stop in strips.of(height):
-        repainted[start:stop] = to_levels(last.read(start, stop))[0, :, :width].cpu().numpy()
-    return repainted
+    return strips.normalise(_DoubledRows(x, network.deconv2), network.in5)
 
 
 def to_levels(pictures: torch.Tensor) -> torch.Tensor:
@@ -178,53 +192,41 @@ class _ScaledRows:
         return (scaled.relu_() if self.rectified else scaled).to(x.dtype)
 
 
-class _Moments:
-    """Mean and variance per channel of what was added so far.
+def _normalised(
+    source: Rows, norm: nn.InstanceNorm2d, mean: torch.Tensor, variance: torch.Tensor, *, rectified: bool
+) -> _ScaledRows:
+    gain = norm.weight.double() / (variance.double() + norm.eps).sqrt()
+    offset = norm.bias.double() - mean.double() * gain
+    return _ScaledRows(source, gain.float().view(1, -1, 1, 1), offset.float().view(1, -1, 1, 1), rectified)
 
-    Merged pairwise in float64: Chan, Golub, LeVeque, "Algorithms for Computing the Sample Variance", 1983, eq. 2.1.
+
+class _Strips:
+    """Runs over the rows of a map in at most ``num_strips`` strips.
+
+    Attributes:
+        measured: the normalisations that were passed, in order, and what each was given; none that is frozen.
     """
 
-    def __init__(self) -> None:
-        self.count = 0
-        self.mean = self.squares = torch.zeros((), dtype=torch.float64)
-
-    def add(self, x: torch.Tensor) -> None:
-        variance, mean = (value.double() for value in torch.var_mean(x.float(), dim=(0, 2, 3), correction=0))
-        added = x.shape[2] * x.shape[3]
-        total = self.count + added
-        shift = mean - self.mean
-        self.mean = self.mean + shift * (added / total)
-        self.squares = self.squares + variance * added + shift.square() * (self.count * added / total)
-        self.count = total
-
-    def normalise(self, source: Rows, norm: nn.InstanceNorm2d, *, rectified: bool) -> _ScaledRows:
-        gain = norm.weight.double() / (self.squares / self.count + norm.eps).sqrt()
-        offset = norm.bias.double() - self.mean * gain
-        return _ScaledRows(source, gain.float().view(1, -1, 1, 1), offset.float().view(1, -1, 1, 1), rectified)
-
-
-@dataclass(frozen=True, slots=True)
-class _Strips:
-    """Runs over the rows of a map in at most ``num_strips`` strips."""
-
-    num_strips: int
+    def __init__(self, num_strips: int) -> None:
+        self._num_strips = num_strips
+        self.measured: list[tuple[nn.InstanceNorm2d, Moments]] = []
 
     def of(self, height: int) -> Iterator[tuple[int, int]]:
         """Half-open row ranges that cover ``[0, height)``."""
-        rows = -(-height // self.num_strips)
+        rows = -(-height // self._num_strips)
         return ((start, min(start + rows, height)) for start in range(0, height, rows))
 
     def normalise(self, source: Rows, norm: nn.InstanceNorm2d) -> Rows:
         """Normalised and rectified, without keeping the map: whoever reads it computes it again."""
-        moments = _Moments()
-        for start, stop in self.of(source.height):
+        moments = Moments()
+        for start, stop in () if norm.track_running_stats else self.of(source.height):
             moments.add(source.read(start, stop))
-        return moments.normalise(source, norm, rectified=True)
+        return self._scaled(source, norm, moments, rectified=True)
 
     def keep_normalised(self, source: Rows, norm: nn.InstanceNorm2d) -> Rows:
         """Normalised and rectified when read; the map itself is kept."""
         kept, moments = self._keep(source)
-        return moments.normalise(kept, norm, rectified=True)
+        return self._scaled(kept, norm, moments, rectified=True)
 
     def add_residual(self, x: Rows, block: nn.Module) -> Rows:
         """``x`` plus what ``block`` makes of it; written over the block's last map, strip by strip."""
@@ -232,14 +234,21 @@ class _Strips:
             raise TypeError(f"expected a ResidualBlock, got {type(block).__name__}")
         branch = self.keep_normalised(_ConvolvedRows(x, block.conv1), block.in1)
         kept, moments = self._keep(_ConvolvedRows(branch, block.conv2))
-        normalised = moments.normalise(kept, block.in2, rectified=False)
+        normalised = self._scaled(kept, block.in2, moments, rectified=False)
         for start, stop in self.of(kept.height):
             kept.values[:, :, start:stop] = normalised.read(start, stop) + x.read(start, stop)
         return kept
 
-    def _keep(self, source: Rows) -> tuple[_KeptRows, _Moments]:
+    def _scaled(self, source: Rows, norm: nn.InstanceNorm2d, moments: Moments, *, rectified: bool) -> _ScaledRows:
+        """By the statistics that the normalisation is frozen to, else by those of its map."""
+        if norm.running_mean is not None and norm.running_var is not None:
+            return _normalised(source, norm, norm.running_mean, norm.running_var, rectified=rectified)
+        self.measured.append((norm, moments))
+        return _normalised(source, norm, moments.mean, moments.variance, rectified=rectified)
+
+    def _keep(self, source: Rows) -> tuple[_KeptRows, Moments]:
         """The map, whole, on the host; and its moments."""
-        kept, moments = None, _Moments()
+        kept, moments = None, Moments()
         for start, stop in self.of(source.height):
             rows = source.read(start, stop)
             moments.add(rows)

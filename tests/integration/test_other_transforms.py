@@ -61,6 +61,16 @@ def test_the_blur_of_the_documentation_runs_through_the_graph(
     assert np.abs(after - _blurred(before)).mean() < 0.5 * np.abs(after - before).mean()
 
 
+def test_a_transform_without_a_network_refuses_steady_shots(
+    stylize: Stylize, clip: Clip, modules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (modules / "privacy.py").write_text(_examples()[0])
+    monkeypatch.setenv(VARIABLE, "blur=privacy:Blur")
+    answer = stylize("video", clip("one_frame"), "--style", "blur", "--steady-shots", "--home", tmp_path / "home")
+    assert answer.returncode == 2
+    assert "'steady_shots' needs a style network" in answer.stderr
+
+
 def test_changed_code_paints_again_and_unchanged_code_does_not(
     stylize: Stylize, clip: Clip, modules: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,105 @@
+"""One set of statistics for all frames of a shot: measured once, kept in the store, the same for every process.
+
+Lies beside the styled chunks, in ``work/<clip>/<content>/styled/<look>/shot-<first frame>.json``.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from assets.source_pictures import source_pictures
+from dagster_project.frame_transform import FrameTransform, Picture, SteadyTransform
+from dagster_project.video.manifest import VideoTrack
+from dagster_project.video.plan import Chunk, Segment, SegmentPlan
+from resources.content import read_manifest, read_plan
+from resources.media_store import MediaStore
+from resources.records import ClipSettings, SegmentRecord, ShotStatistics
+from resources.store_layout import ContentKeys
+
+FRAMES_PER_SHOT: Final = 3
+"""That are looked at: in the middle of each third, so that what enters late counts, and a fade at either end little."""
+
+
+def find_steady_shots(
+    store: MediaStore,
+    keys: ContentKeys,
+    settings: ClipSettings,
+    transform: FrameTransform,
+    ensure_split: Callable[[Segment], SegmentRecord],
+    folder: Path,
+) -> "SteadyShots | None":
+    """What freezes ``transform`` for a clip, if its settings ask for it."""
+    if not settings.steady_shots or not isinstance(transform, SteadyTransform):
+        return None
+    return SteadyShots(
+        store=store,
+        keys=keys,
+        look=settings.look,
+        plan=read_plan(store, keys),
+        track=read_manifest(store, keys).video,
+        transform=transform,
+        ensure_split=ensure_split,
+        folder=folder,
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class SteadyShots:
+    """Freezes a transform to the shot whose frames come next.
+
+    Attributes:
+        store, keys: of the clip.
+        look: see :attr:`ClipSettings.look`.
+        plan: of the clip.
+        track: its picture.
+        transform: what is frozen.
+        ensure_split: gives the lossless chunks of a segment; a shot may reach into segments of other processes.
+        folder: for temporary files.
+    """
+
+    store: MediaStore
+    keys: ContentKeys
+    look: str
+    plan: SegmentPlan
+    track: VideoTrack
+    transform: SteadyTransform
+    ensure_split: Callable[[Segment], SegmentRecord]
+    folder: Path
+    _frozen_to: tuple[int, int] | None = field(default=None, init=False)
+
+    def stretches(self, chunks: Sequence[Chunk]) -> Iterator[int]:
+        """How many frames of ``chunks`` come one after the other from one shot; frozen to it when each is reached."""
+        frames = (frame for chunk in chunks for frame in range(chunk.start, chunk.stop))
+        for shot, members in groupby(frames, key=self._shot_of):
+            if shot != self._frozen_to:
+                self.transform.freeze_shot(self._statistics(shot))
+                self._frozen_to = shot
+            yield sum(1 for _ in members)
+
+    def _shot_of(self, frame: int) -> tuple[int, int]:
+        """The shot that ``frame`` is in, as a half-open range of frames."""
+        borders = (*self.track.shots, self.track.num_frames)
+        index = bisect_right(borders, frame)
+        return borders[index - 1], borders[index]
+
+    def _statistics(self, shot: tuple[int, int]) -> list[object]:
+        key = self.keys.shot_statistics(self.look, shot[0])
+        if ShotStatistics.find(self.store, key) is None:
+            measured = self.transform.measure_shot(np.stack(list(self._samples(*shot))))
+            # Whoever is second takes what the first has written: machines may differ in the last bits.
+            ShotStatistics(start=shot[0], stop=shot[1], statistics=measured).write_once(self.store, key)
+        return ShotStatistics.read(self.store, key).statistics
+
+    def _samples(self, start: int, stop: int) -> Iterator[Picture]:
+        thirds = range(1, 2 * FRAMES_PER_SHOT, 2)
+        wanted = {start + third * (stop - start) // (2 * FRAMES_PER_SHOT) for third in thirds}
+        for segment in self.plan.segments:
+            if any(segment.start <= frame < segment.stop for frame in wanted):
+                for chunk in self.ensure_split(segment).chunks:
+                    for _, picture in source_pictures(self.store, chunk, self.track, wanted, self.folder):
+                        yield picture
