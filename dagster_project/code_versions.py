@@ -8,7 +8,7 @@ from typing import Final
 SCAN: Final = "2"  # source_video: manifest and plan
 TRACKS: Final = "1"  # audio_track: packet digests
 SPLIT: Final = "1"  # frames: lossless chunks
-TRAIN: Final = "1"  # style_model: what training makes of an image
+TRAIN: Final = "2"  # style_model: what training makes of an image
 STYLE: Final = "2"  # styled_frames: what the transform makes of pixels
 ENCODE: Final = "1"  # styled_frames: how styled pixels become H.264 chunks
 DELIVER: Final = "2"  # final_video: mux and receipt

@@ -27,6 +27,7 @@ class TrainingRecipe:
         style_weight: of ``style_loss``. From 4 to 24 strokes and palette grow stronger.
         content_weight: of ``content_loss``.
         tone_weight: of ``tone_loss``. Without it, a style weight of 24 lost faces altogether.
+        palette_weight: of ``palette_loss``.
         smoothness_weight: of ``total_variation``.
         shift_weight: of ``shift_error``. Has to grow with the style weight, or the film flickers.
         learning_rate: peak of the one-cycle schedule.
@@ -45,6 +46,7 @@ class TrainingRecipe:
     style_weight: float = 10.0
     content_weight: float = 1.0
     tone_weight: float = 4.0
+    palette_weight: float = 40.0
     smoothness_weight: float = 0.1
     shift_weight: float = 200.0
     learning_rate: float = 2e-3

@@ -1,5 +1,7 @@
 """What a painting asks of a picture: the Gram matrices of its activations in the loss network."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -10,6 +12,25 @@ from dagster_project.style_transfer.pictures import Picture
 
 MAX_WINDOW_ASPECT = 4
 """A painting that is longer than this many times its width is looked at in pieces, or its activations fill memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class StyleTarget:
+    """What of a painting is compared with pictures.
+
+    Attributes:
+        grams: Gram matrices ``(1, C, C)`` by layer of the loss network.
+        palette: see :func:`losses.palette`.
+    """
+
+    grams: dict[int, torch.Tensor]
+    palette: torch.Tensor
+
+
+def training_target(painting: Picture, features: LossFeatures, style_side: int) -> StyleTarget:
+    """All that training compares with."""
+    palette = losses.palette(to_tensor(painting)).to(features.mean.device)
+    return StyleTarget(style_target(painting, features, style_side), palette)
 
 
 def style_target(painting: Picture, features: LossFeatures, style_side: int) -> dict[int, torch.Tensor]:

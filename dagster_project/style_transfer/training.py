@@ -20,7 +20,7 @@ from dagster_project.style_transfer.features import LossFeatures, digest_of_tens
 from dagster_project.style_transfer.network import TransformerNet, repaint
 from dagster_project.style_transfer.pictures import Picture
 from dagster_project.style_transfer.recipe import TrainingRecipe
-from dagster_project.style_transfer.style_target import style_target, to_tensor
+from dagster_project.style_transfer.style_target import StyleTarget, to_tensor, training_target
 from dagster_project.style_transfer.training_checkpoint import Checkpoints, TrainingState
 
 OUTPUT_SCALE = 64.0
@@ -120,7 +120,7 @@ def train_style(
     state = _begin(recipe, initial, features.mean.device)
     if checkpoints is not None:
         checkpoints.resume(state, _digest_material(painting, content, features, recipe, initial))
-    target = style_target(painting, features, recipe.style_side)
+    target = training_target(painting, features, recipe.style_side)
     first, started = state.iteration, time.monotonic()
     while state.iteration < recipe.iterations:
         terms = _train_once(state, features, target, content, recipe)
@@ -146,7 +146,7 @@ def preview(network: TransformerNet, photograph: Picture) -> Picture:
 def _train_once(
     state: TrainingState,
     features: LossFeatures,
-    target: dict[int, torch.Tensor],
+    target: StyleTarget,
     content: Sequence[Picture],
     recipe: TrainingRecipe,
 ) -> dict[str, torch.Tensor]:
@@ -157,6 +157,7 @@ def _train_once(
         recipe.style_weight * terms["style"]
         + recipe.content_weight * terms["content"]
         + recipe.tone_weight * terms["tone"]
+        + recipe.palette_weight * terms["palette"]
         + recipe.smoothness_weight * terms["smoothness"]
         + recipe.shift_weight * terms["shift"]
     )
@@ -262,7 +263,7 @@ def _sample_crops(photographs: Sequence[Picture], recipe: TrainingRecipe, genera
 def _loss_terms(
     network: TransformerNet,
     features: LossFeatures,
-    target: dict[int, torch.Tensor],
+    target: StyleTarget,
     crops: torch.Tensor,
     recipe: TrainingRecipe,
     generator: torch.Generator,
@@ -281,9 +282,10 @@ def _loss_terms(
         wanted = features(first)[features.content_tap]
     unit = repainted / 255
     return {
-        "style": losses.style_loss(styled, target),
+        "style": losses.style_loss(styled, target.grams),
         "content": losses.content_loss(styled[features.content_tap], wanted),
         "tone": losses.tone_loss(repainted[:count], first),
+        "palette": losses.palette_loss(repainted[:count], target.palette),
         "smoothness": losses.total_variation(unit),
         "shift": losses.shift_error(unit[:count], unit[count:], down=down, right=right),
     }

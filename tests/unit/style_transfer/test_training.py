@@ -16,7 +16,7 @@ from dagster_project.style_transfer.metrics import measure_style, pan_error
 from dagster_project.style_transfer.network import NetworkSize, TransformerNet
 from dagster_project.style_transfer.pictures import Picture
 from dagster_project.style_transfer.recipe import TrainingRecipe
-from dagster_project.style_transfer.style_target import style_target
+from dagster_project.style_transfer.style_target import style_target, to_tensor
 from dagster_project.style_transfer.training import TrainingProgress, train_style
 
 TINY = NetworkSize(widths=(4, 6, 8), blocks=1)
@@ -29,6 +29,7 @@ RECIPE = TrainingRecipe(
     max_shift=4,
     style_weight=4.0,
     tone_weight=0.5,
+    palette_weight=4.0,
     shift_weight=100.0,
     seed=5,
 )
@@ -193,6 +194,30 @@ def test_the_tone_loss_tells_a_negative_from_another_palette() -> None:
     picture = torch.rand(1, 1, 32, 32).expand(-1, 3, -1, -1) * 255
     assert losses.tone_loss(picture * 0.5 + 60, picture) == pytest.approx(0, abs=1e-5)
     assert losses.tone_loss(255 - picture, picture) == pytest.approx(2, abs=1e-5)
+
+
+def test_the_palette_loss_knows_colors_and_how_much_there_is_of_each_but_not_where() -> None:
+    left_red = torch.zeros(1, 3, 64, 64)
+    left_red[:, 0, :, :16], left_red[:, 2, :, 16:] = 200, 120
+    wanted = losses.palette(left_red)
+    assert losses.palette_loss(left_red.flip(-1).transpose(2, 3), wanted) < 1e-4
+    half_red = left_red.clone()
+    half_red[:, 0, :, :32], half_red[:, 2, :, :32] = 200, 0
+    gray = torch.full_like(left_red, 100)
+    assert 1e-2 < losses.palette_loss(half_red, wanted) < losses.palette_loss(gray, wanted)
+
+
+def test_training_with_the_palette_brings_the_colors_of_the_painting(
+    features: LossFeatures, painting: Picture, photographs: list[Picture]
+) -> None:
+    wanted = losses.palette(to_tensor(painting))
+
+    def distance(network: TransformerNet) -> float:
+        with torch.no_grad():
+            return losses.palette_loss(network(to_tensor(photographs[0])), wanted).item()
+
+    gray = distance(train(features, painting, photographs, palette_weight=0.0))
+    assert distance(train(features, painting, photographs, palette_weight=100.0)) < 0.6 * gray
 
 
 def test_a_moved_window_of_the_same_picture_has_no_shift_error() -> None:
