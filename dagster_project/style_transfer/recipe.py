@@ -46,7 +46,7 @@ class TrainingRecipe:
     style_weight: float = 10.0
     content_weight: float = 1.0
     tone_weight: float = 4.0
-    palette_weight: float = 40.0
+    palette_weight: float = 100.0
     smoothness_weight: float = 0.1
     shift_weight: float = 200.0
     learning_rate: float = 2e-3
