@@ -56,7 +56,7 @@ def resolve_settings(
     steady_shots = _chosen(config.steady_shots, present.steady_shots if present else False)
     if steady_shots:
         _check_can_be_steady(model.model_key, second_style)
-    choice = stylizer.resolve_engine()
+    choice = stylizer.engine_of_clips()
     return ClipSettings(
         style=style,
         model_key=model.model_key,

@@ -90,7 +90,8 @@ def publish_style(store: MediaStore, style: str, checkpoint: Path, **about: obje
 
 def _record_other_transform(store: MediaStore, stylizer: StylizerResource, style: str) -> StyleRecord:
     target = stylizer.frame_transforms[style]
-    key, device = other_transform_key(target), stylizer.resolve_engine().device
+    # Only its digest is asked for: no reason to have a GPU here, where others style.
+    key, device = other_transform_key(target), "cpu" if stylizer.on_gpu_pods else stylizer.resolve_engine().device
     transform = make_other_transform(key, device=device, width=640, height=360)
     record = StyleRecord(
         style=style,

@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from assets.failures import TRANSIENT_RETRIES, failures_explained
+from assets.gpu_pool import GPU_POOL
 from assets.style_loading import load_style
 from assets.style_training import StyleTraining
 from assets.style_training_config import StyleTrainingConfig
@@ -34,6 +35,7 @@ from resources.stylizer import StylizerResource
     owners=["team:artists"],
     code_version=f"{code_versions.STYLE}.{code_versions.TRAIN}",
     retry_policy=TRANSIENT_RETRIES,
+    pool=GPU_POOL,
 )
 def style_model(
     context: dg.AssetExecutionContext,

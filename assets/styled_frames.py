@@ -18,6 +18,7 @@ from assets.chunk_painter import ChunkPainter
 from assets.clip_settings import clip_settings
 from assets.failures import TRANSIENT_RETRIES, failures_explained
 from assets.frames import ensure_split, frames
+from assets.gpu_pool import GPU_POOL
 from assets.source_video import source_video
 from assets.steadiness import pairs_of_segment
 from assets.steady_shots import find_steady_shots
@@ -130,6 +131,7 @@ def style_segment(
     owners=["team:video-operations"],
     code_version=f"{code_versions.STYLE}.{code_versions.ENCODE}",
     retry_policy=TRANSIENT_RETRIES,
+    pool=GPU_POOL,
 )
 def styled_frames(
     context: dg.AssetExecutionContext,

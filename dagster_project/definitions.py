@@ -15,6 +15,7 @@ from assets.frames import frames
 from assets.source_video import source_video
 from assets.style_model import style_model
 from assets.styled_frames import styled_frames
+from dagster_project.executors import choose_executor
 from dagster_project.jobs import all_jobs
 from dagster_project.settings import Settings, load_settings
 from resources.build import build_resources
@@ -27,8 +28,9 @@ from sensors.upload_sensor import upload_sensor
 
 def build_defs(settings: Settings, resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """The definitions of a deployment; ``resource_overrides`` replaces resources by name (terminal progress, tests)."""
+    assets = [source_video, audio_track, frames, style_model, clip_settings, styled_frames, final_video]
     return dg.Definitions(
-        assets=[source_video, audio_track, frames, style_model, clip_settings, styled_frames, final_video],
+        assets=assets,
         jobs=all_jobs,
         sensors=[
             upload_sensor,
@@ -39,7 +41,7 @@ def build_defs(settings: Settings, resource_overrides: Mapping[str, Any] | None 
             failure_alert_sensor,
         ],
         resources={**build_resources(settings), **(resource_overrides or {})},
-        executor=dg.in_process_executor,
+        executor=choose_executor(settings, assets),
     )
 
 

@@ -6,18 +6,20 @@ Every setting has an environment variable ``STYLIZE_<NAME>`` and a default that 
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 from dagster_project.errors import SettingsError
+from dagster_project.pod_settings import POD_PARSERS, PodSettings
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 Device = Literal["auto", "cpu", "cuda"]
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 StoreKind = Literal["folder", "azure"]
+ExecutorName = Literal["in-process", "multiprocess", "kubernetes"]
 Credential = Literal["identity", "sas", "key", "connection-string"]
 
 
@@ -85,7 +87,7 @@ class Settings:
         home: folder of everything a local deployment keeps: the store, the Dagster instance, leases, scratch files.
         styles_dir: folder of the shipped styles.
         default_style: style of a clip that names none.
-        device: where frames are styled; ``auto`` takes a CUDA device if there is one.
+        device: where frames are styled; ``auto`` takes a CUDA device if there is one, and demands it of GPU pods.
         precision: arithmetic of the networks; ``auto`` takes the fastest that the device does well.
         frame_transforms: what can be done to frames besides the styles: names, and where the code of each lies.
         max_pixels: largest accepted picture, in pixels.
@@ -100,6 +102,8 @@ class Settings:
         container_prefix: what the names of the storage containers begin with.
         ui_url: where people open the Dagster UI; links in alerts begin with it.
         alert_quiet_minutes: at most one alert about a clip in so many minutes.
+        executor: where the steps of a run are executed: in its process, each in one of its own, or each in its own pod.
+        pods: what these pods ask for.
     """
 
     home: Path = Path(".stylize")
@@ -120,6 +124,13 @@ class Settings:
     container_prefix: str = ""
     ui_url: str = "http://127.0.0.1:3000"
     alert_quiet_minutes: int = 15
+    executor: ExecutorName = "in-process"
+    pods: PodSettings = field(default_factory=PodSettings)
+
+    @property
+    def on_gpu_pods(self) -> bool:
+        """Whether frames are styled by pods with a GPU, unlike the other steps, which then have none."""
+        return self.executor == "kubernetes" and self.pods.gpu_per_step > 0 and self.device != "cpu"
 
     @property
     def store_dir(self) -> Path:
@@ -152,8 +163,8 @@ class Settings:
         return AzureAccount(role="operations", url=self.operations_account_url, credential=self.operations_credential)
 
     def on_folder_store(self) -> Self:
-        """These settings with the local folder as the store, whatever the deployment uses."""
-        return replace(self, store="folder")
+        """These settings with everything on this machine, whatever the deployment uses."""
+        return replace(self, store="folder", executor="in-process")
 
     def at(self, home: Path | None) -> Self:
         """These settings with another home, made absolute; the same home where ``home`` is None."""
@@ -170,18 +181,24 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         SettingsError: a variable has a value that its setting cannot take, or one that is needed is missing.
     """
     environment = os.environ if environment is None else environment
-    hints = get_type_hints(Settings)
-    values = {
-        setting.name: _parse(variable, environment[variable], hints[setting.name])
-        for setting in fields(Settings)
-        if (variable := f"STYLIZE_{setting.name.upper()}") in environment
-    }
-    settings = Settings(**values).at(None)
+    settings = Settings(**_values(Settings, environment)).at(None)
     if settings.store == "azure":
         settings.media_account.check(environment)
         settings.operations_account.check(environment)
         _check_container_prefix(settings.container_prefix)
     return settings
+
+
+def _values(owner: type, environment: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of a dataclass of settings that the environment sets."""
+    values: dict[str, Any] = {}
+    for name, kind in get_type_hints(owner).items():
+        variable = f"STYLIZE_{name.upper()}"
+        if isinstance(kind, type) and is_dataclass(kind):
+            values[name] = kind(**_values(kind, environment))
+        elif variable in environment:
+            values[name] = _parse(variable, environment[variable], kind)
+    return values
 
 
 def _check_container_prefix(prefix: str) -> None:
@@ -192,6 +209,8 @@ def _check_container_prefix(prefix: str) -> None:
 
 
 def _parse(variable: str, text: str, kind: Any) -> Any:
+    if kind in POD_PARSERS:
+        return POD_PARSERS[kind](variable, text)
     if kind is Path:
         return Path(text)
     if kind == Mapping[str, str]:

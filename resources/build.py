@@ -39,8 +39,9 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         "stylizer": StylizerResource(
             styles_dir=str(settings.styles_dir),
             default_style=settings.default_style,
-            device=settings.device,
+            device="cuda" if settings.on_gpu_pods else settings.device,
             precision=settings.precision,
+            on_gpu_pods=settings.on_gpu_pods,
             frame_transforms=dict(settings.frame_transforms),
         ),
         "alerts": AlertsResource(ui_url=settings.ui_url, quiet_minutes=settings.alert_quiet_minutes),

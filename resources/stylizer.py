@@ -32,6 +32,7 @@ class StylizerResource(dg.ConfigurableResource):
     default_style: str = Field(description="Style of a clip that names none.")
     device: Device = Field(description="Where frames are styled; auto takes a CUDA device if there is one.")
     precision: Precision = Field(description="Arithmetic of the network; auto takes the fastest the device does well.")
+    on_gpu_pods: bool = Field(default=False, description="Frames are styled in pods that have GPUs; others have none.")
     frame_transforms: dict[str, str] = Field(
         default={}, description="Other frame transforms by name: package.module:callable that makes each."
     )
@@ -45,6 +46,16 @@ class StylizerResource(dg.ConfigurableResource):
         from dagster_project.style_transfer.engine import choose_engine
 
         return choose_engine(device=self.device, precision=self.precision, width=1, height=1)
+
+    def engine_of_clips(self) -> "EngineChoice":
+        """The engine that a clip is given: decided on this machine unless others style.
+
+        Raises:
+            StyleError: a CUDA device is demanded, and the machine that should have one has none.
+        """
+        from dagster_project.style_transfer.engine_choice import choose_gpu_elsewhere
+
+        return choose_gpu_elsewhere(precision=self.precision) if self.on_gpu_pods else self.resolve_engine()
 
     def transform(
         self, store: MediaStore, settings: ClipSettings, *, width: int, height: int, scratch: Path

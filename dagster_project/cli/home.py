@@ -31,6 +31,7 @@ run_coordinator:
 run_monitoring:
   enabled: true
   start_timeout_seconds: 180
+  free_slots_after_run_end_seconds: 10
 run_retries:
   enabled: true
   max_retries: 3

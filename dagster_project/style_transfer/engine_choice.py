@@ -108,8 +108,7 @@ def choose_engine(
         device = "cuda" if torch.cuda.is_available() else "cpu"
     if device == "cuda":
         _require_cuda()
-    if precision == "auto":
-        precision = "bf16" if device == "cuda" or has_fast_bf16() else "fp32"
+    precision = _resolve_precision(precision, device)
     if engine == "auto":
         engine = "openvino" if device == "cpu" and _openvino_can(precision) else "torch"
     unchecked: Any = {"device": device, "precision": precision, "engine": engine}
@@ -117,6 +116,16 @@ def choose_engine(
     if device == "cuda":
         return dataclasses.replace(choice, batch_size=_cuda_batch_size(choice, width * height))
     return dataclasses.replace(choice, num_streams=_num_streams(choice, width * height))
+
+
+def choose_gpu_elsewhere(*, precision: str = "auto") -> EngineChoice:
+    """Choose for another machine, which has a GPU; there, :func:`choose_engine` fits the choice to its memory.
+
+    Raises:
+        StyleError: ``precision`` is none of those of :func:`choose_engine`.
+    """
+    unchecked: Any = {"device": "cuda", "precision": _resolve_precision(precision, "cuda")}
+    return EngineChoice(**unchecked)
 
 
 def require(choice: EngineChoice) -> None:
@@ -145,17 +154,27 @@ def frame_fits(choice: EngineChoice, pixels: int) -> bool:
     return choice.device == "cuda" or CPU_BYTES_PER_PIXEL[choice.engine] * pixels <= available_bytes()
 
 
+def _resolve_precision(precision: str, device: str) -> str:
+    if precision != "auto":
+        return precision
+    return "bf16" if device == "cuda" or has_fast_bf16() else "fp32"
+
+
 def _require_cuda() -> None:
     """Fail at once and say why, instead of computing for hours on a CPU that someone meant to be a GPU."""
     if torch.cuda.is_available():
         return
     asked = f"device 'cuda' was asked for, but torch {torch.__version__}"
     if torch.version.cuda is None:
-        msg = f"{asked} is a CPU build: install a CUDA build of torch, or choose device 'cpu'"
+        msg = (
+            f"{asked} is a CPU build: install a CUDA build of torch (in a cluster: deploy the image variant with CUDA),"
+            " or choose device 'cpu'"
+        )
     else:
         msg = (
             f"{asked} sees no GPU: check that nvidia-smi lists one, that its driver supports "
-            f"CUDA {torch.version.cuda}, that the pod requests nvidia.com/gpu, and CUDA_VISIBLE_DEVICES"
+            f"CUDA {torch.version.cuda}, and CUDA_VISIBLE_DEVICES; in a cluster also that the node's device plugin runs"
+            " and the pod's limits name a GPU"
         )
     raise StyleError(msg)
 

@@ -137,7 +137,7 @@ variable "gpu_max_nodes" {
 variable "cpu_max_nodes" {
   type        = number
   default     = 6
-  description = "Most CPU nodes (8 cores each), for daemon, webserver, code server and run pods."
+  description = "Most CPU nodes (8 cores each): for daemon, webserver, code server, run pods, and steps without a GPU."
 }
 
 variable "warm_minutes" {

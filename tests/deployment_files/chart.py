@@ -87,7 +87,7 @@ KEYS: dict[str, Any] = {
     "concurrency": {
         "enabled": "bool",
         "runs": {"maxConcurrentRuns": "int", "tagConcurrencyLimits": "list[object]"},
-        "pools": {"granularity": "str"},
+        "pools": {"granularity": "str", "defaultLimit": "int"},
     },
     "dagster-user-deployments": {
         "enabled": "bool",

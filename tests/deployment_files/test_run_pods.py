@@ -1,15 +1,9 @@
 """What dagster-k8s sends to Kubernetes when a run is launched with these values."""
 
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import dagster as dg
 import pytest
-import yaml
 from dagster._core.code_pointer import ModuleCodePointer
 from dagster._core.launcher import LaunchRunContext
 from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
@@ -17,49 +11,12 @@ from dagster._core.storage.dagster_run import DagsterRunStatus
 from dagster_k8s import K8sRunLauncher
 
 from tests.deployment_files import chart
+from tests.deployment_files.api_server import recording_api_server, write_kubeconfig
 from tests.deployment_files.documents import Document, of_kind, values
 from tests.deployment_files.kubernetes_fields import faults
+from tests.deployment_files.snapshots import check_snapshot
 
 IMAGE = "registry.example/stylize:0.1.0"
-
-
-@pytest.fixture(scope="module")
-def api_server() -> Iterator[tuple[str, list[Document]]]:
-    """An address that takes objects as the API server does, and what was sent to it."""
-    received: list[Document] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            received.append({"path": self.path, **json.loads(body)})
-            self.send_response(201)
-            self.send_header("Content-Type", "application/json")
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", received
-        server.shutdown()
-
-
-def _kubeconfig(path: Path, address: str) -> Path:
-    path.write_text(
-        yaml.safe_dump(
-            {
-                "apiVersion": "v1",
-                "kind": "Config",
-                "current-context": "here",
-                "contexts": [{"name": "here", "context": {"cluster": "here", "user": "me"}}],
-                "clusters": [{"name": "here", "cluster": {"server": address}}],
-                "users": [{"name": "me", "user": {}}],
-            }
-        )
-    )
-    return path
 
 
 def _run(instance: dg.DagsterInstance) -> dg.DagsterRun:
@@ -77,13 +34,13 @@ def _run(instance: dg.DagsterInstance) -> dg.DagsterRun:
 
 
 @pytest.fixture(scope="module")
-def job(api_server: tuple[str, list[Document]], tmp_path_factory: pytest.TempPathFactory) -> Document:
+def job(tmp_path_factory: pytest.TempPathFactory) -> Document:
     """The Job of a run."""
-    address, received = api_server
     folder = tmp_path_factory.mktemp("launch")
-    outside = {"load_incluster_config": False, "kubeconfig_file": str(_kubeconfig(folder / "config", address))}
-    launcher = K8sRunLauncher(**{**chart.launcher_config(values()), **outside})
-    with dg.DagsterInstance.local_temp(str(folder)) as instance:
+    with recording_api_server() as (address, received), dg.DagsterInstance.local_temp(str(folder)) as instance:
+        kubeconfig = write_kubeconfig(folder / "config", address)
+        outside = {"load_incluster_config": False, "kubeconfig_file": str(kubeconfig)}
+        launcher = K8sRunLauncher(**{**chart.launcher_config(values()), **outside})
         launcher.register_instance(instance)
         launcher.launch_run(LaunchRunContext(dagster_run=_run(instance), workspace=None))
     (sent,) = received
@@ -98,6 +55,10 @@ def _pod(job: Document) -> Document:
 def _container(job: Document) -> Document:
     (container,) = _pod(job)["containers"]
     return cast("Document", container)
+
+
+def test_it_is_the_job_of_the_snapshot(job: Document) -> None:
+    check_snapshot("run", job)
 
 
 def test_kubernetes_knows_every_field_of_it(job: Document) -> None:
