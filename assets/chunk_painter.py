@@ -3,15 +3,15 @@
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.steady_shots import SteadyShots
 from dagster_project.errors import IntegrityError
-from dagster_project.frame_transform import FrameTransform, Picture, transform_pictures
+from dagster_project.frame_transform import FrameTransform, Picture, transform_groups
 from dagster_project.video.manifest import VideoTrack
 from dagster_project.video.plan import Chunk
+from resources.cell_attempt import CellAttempt
 from resources.chunk_objects import publish_chunk
 from resources.media_store import MediaStore
 from resources.progress import Advance
@@ -31,6 +31,7 @@ class ChunkPainter:
     meter: "FlickerMeter"
     folder: Path
     advance: Advance
+    attempt: CellAttempt
     steady_shots: SteadyShots | None = None
 
     def paint(
@@ -38,19 +39,26 @@ class ChunkPainter:
     ) -> Iterator[tuple[Chunk, ChunkObject]]:
         """Style lossless chunks and publish each under its target as soon as it is encoded.
 
-        The chunks go through as one stream, so that the next one is read and styled while this one is encoded and
-        published.
+        While a chunk is styled, encoded and published, the next one is read; it is not styled before this one is
+        published. So a process that is killed loses the frames of one chunk, and no more.
         """
-        with closing(self._styled(chunks, sources)) as styled:
-            for chunk in chunks:
-                yield chunk, self._publish(chunk, islice(styled, chunk.num_frames), targets[chunk.index])
+        stretches = [self._stretches(chunk) for chunk in chunks]
+        sizes = [stop - start for ranges in stretches for start, stop in ranges]
+        pictures = self._pictures(chunks, sources)
+        with closing(transform_groups(pictures, self._paint, sizes, batch_size=self.transform.batch_size)) as groups:
+            for chunk, ranges in zip(chunks, stretches, strict=True):
+                yield chunk, self._publish(chunk, self._styled(ranges, groups), targets[chunk.index])
 
-    def _styled(self, chunks: Sequence[Chunk], sources: Mapping[int, ChunkObject]) -> Generator[Picture, None, None]:
-        """The styled frames of the chunks, in order, one stretch that is painted alike after the other."""
-        stretches = self.steady_shots.stretches(chunks) if self.steady_shots else [sum(c.num_frames for c in chunks)]
-        with closing(self._pictures(chunks, sources)) as pictures:
-            for num_frames in stretches:
-                yield from transform_pictures(islice(pictures, num_frames), self.transform)
+    def _stretches(self, chunk: Chunk) -> list[tuple[int, int]]:
+        """Half-open ranges of frames that are painted alike."""
+        return self.steady_shots.stretches(chunk) if self.steady_shots else [(chunk.start, chunk.stop)]
+
+    def _styled(self, stretches: list[tuple[int, int]], groups: Iterator[Iterator[Picture]]) -> Iterator[Picture]:
+        """The styled frames of one chunk; ``groups`` gives those of one stretch after the other."""
+        for (start, _), group in zip(stretches, groups, strict=False):
+            if self.steady_shots:
+                self.steady_shots.freeze_at(start)
+            yield from group
 
     def _pictures(self, chunks: Sequence[Chunk], sources: Mapping[int, ChunkObject]) -> Generator[Picture, None, None]:
         """The frames of the lossless chunks, in order; this part runs in a thread of its own."""
@@ -68,6 +76,11 @@ class ChunkPainter:
             if num_frames != chunk.num_frames:  # the frames of the chunks after it would all be shifted
                 expected = f"expected {chunk.num_frames}; materialize 'frames' of this segment again"
                 raise IntegrityError(f"the chunk {source.key!r} holds {num_frames} frames, {expected}")
+
+    def _paint(self, frames: Picture) -> Picture:
+        painted = self.transform(frames)
+        self.attempt.styled_frames += len(painted)
+        return painted
 
     def _publish(self, chunk: Chunk, styled: Iterator[Picture], key: str) -> ChunkObject:
         from dagster_project.video.encode import encode_chunk

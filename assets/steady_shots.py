@@ -4,9 +4,9 @@ Lies beside the styled chunks, in ``work/<clip>/<content>/styled/<look>/shot-<fi
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -72,20 +72,19 @@ class SteadyShots:
     folder: Path
     _frozen_to: tuple[int, int] | None = field(default=None, init=False)
 
-    def stretches(self, chunks: Sequence[Chunk]) -> Iterator[int]:
-        """How many frames of ``chunks`` come one after the other from one shot; frozen to it when each is reached."""
-        frames = (frame for chunk in chunks for frame in range(chunk.start, chunk.stop))
-        for shot, members in groupby(frames, key=self._shot_of):
-            if shot != self._frozen_to:
-                self.transform.freeze_shot(self._statistics(shot))
-                self._frozen_to = shot
-            yield sum(1 for _ in members)
+    def stretches(self, chunk: Chunk) -> list[tuple[int, int]]:
+        """The parts of ``chunk`` that lie in one shot each, as half-open ranges of frames."""
+        cuts = (shot for shot in self.track.shots if chunk.start < shot < chunk.stop)
+        return list(pairwise([chunk.start, *cuts, chunk.stop]))
 
-    def _shot_of(self, frame: int) -> tuple[int, int]:
-        """The shot that ``frame`` is in, as a half-open range of frames."""
+    def freeze_at(self, frame: int) -> None:
+        """Freeze the transform to the shot that ``frame`` is in."""
         borders = (*self.track.shots, self.track.num_frames)
         index = bisect_right(borders, frame)
-        return borders[index - 1], borders[index]
+        shot = borders[index - 1], borders[index]
+        if shot != self._frozen_to:
+            self.transform.freeze_shot(self._statistics(shot))
+            self._frozen_to = shot
 
     def _statistics(self, shot: tuple[int, int]) -> list[object]:
         key = self.keys.shot_statistics(self.look, shot[0])

@@ -16,9 +16,10 @@ from assets.automation import when_inputs_are_fresh
 from assets.checks import flicker_check_spec, flicker_result
 from assets.chunk_painter import ChunkPainter
 from assets.clip_settings import clip_settings
-from assets.failures import TRANSIENT_RETRIES, failures_explained
+from assets.failures import failures_explained
 from assets.frames import ensure_split, frames
 from assets.gpu_pool import GPU_POOL
+from assets.retries import CELL_RETRIES, attempt_of_step
 from assets.source_video import source_video
 from assets.steadiness import pairs_of_segment
 from assets.steady_shots import find_steady_shots
@@ -26,6 +27,7 @@ from assets.storage_use import storage_use
 from dagster_project import code_versions
 from dagster_project.partitions import grid, grid_by_clip, parse_cell
 from dagster_project.video.plan import Segment
+from resources.cell_attempt import CellAttempt
 from resources.chunk_objects import published_chunks
 from resources.clip_lease import ClipLease
 from resources.content import current_content, read_manifest, read_plan
@@ -69,13 +71,17 @@ def style_segment(
     stylizer: StylizerResource,
     decoder: DecoderResource,
     progress: Progress,
+    attempt: CellAttempt,
 ) -> StyledSegment:
     """Style the chunks of ``segment`` that are not published yet, one by one, and record the segment.
+
+    ``attempt`` begins if there is anything to style.
 
     Raises:
         ObjectMissingError: source chunks are missing, and so is the upload.
         IntegrityError: a stored chunk is damaged.
         StyleError: the style cannot be used on this machine.
+        AttemptsSpentError: this was tried too often.
     """
     from dagster_project.video.flicker import FlickerMeter
 
@@ -87,10 +93,19 @@ def style_segment(
     num_frames, memory_rung = sum(chunk.num_frames for chunk in missing), ""
     meter, track = FlickerMeter(pairs_of_segment(missing)), read_manifest(store, keys).video
     if missing:
+        attempt.begin(
+            keys.styled_attempts(settings.look, segment.index), resumed_frames=segment.num_frames - num_frames
+        )
         split = partial(ensure_split, store, keys, folder=folder, decoder=decoder, progress=progress)
         sources = {source.index: source for source in split(segment).chunks}
-        transform = stylizer.transform(store, settings, width=track.width, height=track.height, scratch=folder)
-        steady_shots = find_steady_shots(store, keys, settings, transform, split, folder)
+        transform = stylizer.transform(
+            store,
+            settings,
+            width=track.width,
+            height=track.height,
+            scratch=folder,
+            memory_steps_down=attempt.memory_steps_down,
+        )
         with progress.track("style", total=num_frames) as advance:
             painter = ChunkPainter(
                 store=store,
@@ -99,7 +114,8 @@ def style_segment(
                 meter=meter,
                 folder=folder,
                 advance=advance,
-                steady_shots=steady_shots,
+                attempt=attempt,
+                steady_shots=find_steady_shots(store, keys, settings, transform, split, folder),
             )
             for chunk, published in painter.paint(missing, sources, targets):
                 objects[chunk.index] = published
@@ -130,7 +146,7 @@ def style_segment(
     check_specs=[flicker_check_spec("styled_frames", grid)],
     owners=["team:video-operations"],
     code_version=f"{code_versions.STYLE}.{code_versions.ENCODE}",
-    retry_policy=TRANSIENT_RETRIES,
+    retry_policy=CELL_RETRIES,
     pool=GPU_POOL,
 )
 def styled_frames(
@@ -145,7 +161,12 @@ def styled_frames(
     """The frames of one segment, repainted and encoded as they will be delivered. One partition is one GPU job."""
     clip, index = parse_cell(context.partition_key)
     before = store.usage
-    with failures_explained(), lease.shared(clip), scratch.folder() as folder:
+    with (
+        failures_explained(),
+        attempt_of_step(context, store) as attempt,
+        lease.shared(clip),
+        scratch.folder() as folder,
+    ):
         keys = current_content(store, clip)
         plan = read_plan(store, keys)
         if index >= len(plan.segments):
@@ -155,11 +176,19 @@ def styled_frames(
         settings = ClipSettings.read(store, settings_key(clip))
         segment = plan.segments[index]
         styled = style_segment(
-            store, keys, segment, settings, folder, stylizer=stylizer, decoder=decoder, progress=progress
+            store,
+            keys,
+            segment,
+            settings,
+            folder,
+            stylizer=stylizer,
+            decoder=decoder,
+            progress=progress,
+            attempt=attempt,
         )
     return dg.MaterializeResult(
         data_version=dg.DataVersion(styled.record.digest),
-        metadata=_describe(styled, settings) | storage_use(store, since=before),
+        metadata=_describe(styled, settings) | attempt.describe() | storage_use(store, since=before),
         check_results=[flicker_result("styled_frames", styled.flicker)],
     )
 

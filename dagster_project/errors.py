@@ -105,5 +105,9 @@ class RetirementError(StylizeError):
     """A clip cannot be retired now."""
 
 
+class AttemptsSpentError(StylizeError):
+    """A step was tried as often as it may be."""
+
+
 class StepFailedError(StylizeError):
     """A step failed for a reason that is not the user's: a bug, or a machine in trouble."""

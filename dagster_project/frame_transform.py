@@ -3,7 +3,7 @@
 Style transfer is the first implementation; the graph knows no more about it than this protocol.
 """
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
@@ -55,19 +55,40 @@ class SteadyTransform(FrameTransform, Protocol):
         ...
 
 
-def transform_pictures(pictures: Iterable[Picture], transform: FrameTransform) -> Generator[Picture, None, None]:
-    """Send pictures of shape ``(H, W, 3)`` through ``transform`` in batches of its choice, keeping their order.
+def transform_groups(
+    pictures: Iterable[Picture],
+    transform: Callable[[Picture], Picture],
+    group_sizes: Sequence[int],
+    *,
+    batch_size: int,
+) -> Generator[Generator[Picture, None, None], None, None]:
+    """Send pictures of shape ``(H, W, 3)`` through ``transform`` in batches, group by group, in order.
 
     Three things happen at the same time, each in one thread: ``pictures`` are made, a batch is transformed, and the
     caller works on what it was given. So four batches are in memory: one that waits and one in use, of pictures and of
-    results. Whatever one of the three raises ends the other two; so does closing the generator.
+    results. Only the making goes on into the next group: nothing of it is transformed before the caller asks for that
+    group, so whoever keeps the results of a group at once never loses more than one group's worth of work. Whatever
+    one of the three raises ends the other two; so does closing the generator.
+
+    Args:
+        pictures: as many as the groups have together, or more.
+        transform: takes pictures of shape ``(N, H, W, 3)`` and gives one result for each.
+        group_sizes: the number of pictures in each group; each group must be taken whole before the next.
+        batch_size: the largest ``N``; the last batch of a group may be shorter.
     """
-    with (
-        closing(ahead(_batches(pictures, transform.batch_size))) as batches,
-        closing(ahead(transform(batch) for batch in batches)) as transformed,
-    ):
-        for batch in transformed:
-            yield from batch
+    with closing(ahead(_batches(pictures, batch_size, group_sizes))) as batches:
+        for size in group_sizes:
+            with closing(ahead(transform(batch) for batch in _take(batches, size))) as transformed:
+                yield (picture for batch in transformed for picture in batch)
+
+
+def _take(batches: Iterable[Picture], num_pictures: int) -> Iterator[Picture]:
+    """The batches that hold the next pictures, and no look at the one after them."""
+    for batch in batches:
+        yield batch
+        num_pictures -= len(batch)
+        if num_pictures <= 0:
+            return
 
 
 def ahead(items: Iterable[Item]) -> Generator[Item, None, None]:
@@ -88,11 +109,16 @@ def ahead(items: Iterable[Item]) -> Generator[Item, None, None]:
                 maker.submit(iterator.close).result()
 
 
-def _batches(pictures: Iterable[Picture], batch_size: int) -> Generator[Picture, None, None]:
+def _batches(
+    pictures: Iterable[Picture], batch_size: int, group_sizes: Sequence[int]
+) -> Generator[Picture, None, None]:
+    """Batches that never reach over the border of a group."""
     remaining = iter(pictures)
     try:
-        for first in remaining:
-            yield np.stack([first, *islice(remaining, batch_size - 1)])
+        for size in group_sizes:
+            group = islice(remaining, size)
+            while batch := list(islice(group, batch_size)):
+                yield np.stack(batch)
     finally:
         if isinstance(remaining, Generator):
             remaining.close()

@@ -39,7 +39,7 @@ class Record:
         Raises:
             PreconditionError: another writer was first with another record, which is left as it is.
         """
-        content = self._content()
+        content = self.to_json()
         present = store.stat(key)
         if present is not None and store.read_bytes(key) == content:
             return
@@ -49,13 +49,14 @@ class Record:
             if store.read_bytes(key) != content:
                 raise
 
-    def _content(self) -> bytes:
+    def to_json(self) -> bytes:
+        """What is stored."""
         return json.dumps(self.to_dict(), indent=2, ensure_ascii=False).encode()
 
     def write_once(self, store: MediaStore, key: str) -> None:
         """Store under ``key`` unless a record lies there already, which is left as it is."""
         with suppress(PreconditionError):
-            store.put(key, self._content(), if_absent=True)
+            store.put(key, self.to_json(), if_absent=True)
 
     @classmethod
     def read(cls, store: MediaStore, key: str) -> Self:

@@ -19,7 +19,7 @@
     clips/<clip>/<content>/manifest.json, plan.json, tracks-<v>.json
     work/<clip>/<content>/original              snapshot of the content
     work/<clip>/<content>/frames/<v>/…          lossless chunks and one record per segment
-    work/<clip>/<content>/styled/<look>/…       styled chunks, statistics of shots
+    work/<clip>/<content>/styled/<look>/…       styled chunks, statistics of shots, attempts at each segment
     work/<clip>/<content>/styled/<segment>.json one record per segment
     delivery/<clip>/<delivery>/…                video, receipt.json, frames.parquet; never changed
     delivery/<clip>/latest.json                 the current delivery
@@ -175,3 +175,7 @@ class ContentKeys:
     def styled_segment(self, segment: int) -> str:
         """Record of the styled chunks of one segment, in the look it was given last."""
         return f"{self.intermediates}/styled/segment-{segment:03d}.json"
+
+    def styled_attempts(self, look: str, segment: int) -> str:
+        """The :class:`AttemptLog` of one segment in one look."""
+        return f"{self.intermediates}/styled/{look[:DIGEST_LENGTH]}/attempts-{segment:03d}.json"

@@ -58,9 +58,19 @@ class StylizerResource(dg.ConfigurableResource):
         return choose_gpu_elsewhere(precision=self.precision) if self.on_gpu_pods else self.resolve_engine()
 
     def transform(
-        self, store: MediaStore, settings: ClipSettings, *, width: int, height: int, scratch: Path
+        self,
+        store: MediaStore,
+        settings: ClipSettings,
+        *,
+        width: int,
+        height: int,
+        scratch: Path,
+        memory_steps_down: int = 0,
     ) -> FrameTransform:
         """The transform that ``settings`` name, for frames of ``width`` x ``height`` pixels.
+
+        ``memory_steps_down`` earlier processes that painted such frames were stopped for lack of memory: a style takes
+        less each time; other transforms do as they like.
 
         Raises:
             StyleError: it cannot be made here, or its code is another than when it was chosen.
@@ -83,7 +93,7 @@ class StylizerResource(dg.ConfigurableResource):
             if is_other_transform(key):
                 return _same_transform(key, sha256, choice.device, width=larger[1], height=larger[0])
             with store.as_file(key, scratch, sha256=sha256) as checkpoint:
-                return StyleTransform.from_checkpoint(checkpoint, choice)
+                return StyleTransform.from_checkpoint(checkpoint, choice, memory_steps_down=memory_steps_down)
 
         network = load(settings.model_key, settings.model_sha256)
         if controls == Controls():

@@ -35,13 +35,16 @@ class StyleTransform:
     borders reproduces the same film. Any size of frames can be given, and sizes can change from call to call.
     """
 
-    def __init__(self, network: TransformerNet, *, weights_digest: str, choice: EngineChoice) -> None:
+    def __init__(
+        self, network: TransformerNet, *, weights_digest: str, choice: EngineChoice, memory_steps_down: int = 0
+    ) -> None:
         """Move ``network`` (which this object owns from now on) to the chosen device and precision.
 
         Args:
             network: in evaluation mode.
             weights_digest: SHA-256 (hex) of the checkpoint.
             choice: made by :func:`choose_engine`, or recorded by an earlier run for the same clip.
+            memory_steps_down: so many earlier processes were stopped for lack of memory; each time less is tried.
 
         Raises:
             StyleError: the choice says CUDA or OpenVINO, or 16 bits on the CPU, and there is no such thing here.
@@ -50,16 +53,23 @@ class StyleTransform:
         self.choice = choice
         self.device: str = choice.device
         self.digest = _combine(weights_digest, choice.engine, choice.precision, code_versions.STYLE)
-        self.batch_size = _frames_per_call(choice)
+        self.batch_size = max(1, _frames_per_call(choice) >> memory_steps_down)
         prepared = prepare(network, device=choice.device, precision=choice.precision)
         self._network, self._engine = prepared, _build_engine(prepared, choice)
         top = Rung(frames_at_once=choice.frames_at_once)
-        self._ladder = MemoryLadder(self._engine, prepared, top, frame_fits=partial(frame_fits, choice))
+        self._ladder = MemoryLadder(
+            self._engine, prepared, top, frame_fits=partial(frame_fits, choice), steps_down=memory_steps_down
+        )
 
     @classmethod
-    def from_checkpoint(cls, path: Path, choice: EngineChoice) -> Self:
+    def from_checkpoint(cls, path: Path, choice: EngineChoice, *, memory_steps_down: int = 0) -> Self:
         """Load a ``.safetensors`` or ``.pth`` file; see :func:`load_checkpoint` for what is refused."""
-        return cls(load_checkpoint(path), weights_digest=checkpoint_digest(path), choice=choice)
+        return cls(
+            load_checkpoint(path),
+            weights_digest=checkpoint_digest(path),
+            choice=choice,
+            memory_steps_down=memory_steps_down,
+        )
 
     @property
     def memory_rung(self) -> str:

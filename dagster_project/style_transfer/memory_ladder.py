@@ -75,18 +75,26 @@ class MemoryLadder:
     """
 
     def __init__(
-        self, engine: Engine, network: TransformerNet, top: Rung, *, frame_fits: Callable[[int], bool]
+        self,
+        engine: Engine,
+        network: TransformerNet,
+        top: Rung,
+        *,
+        frame_fits: Callable[[int], bool],
+        steps_down: int = 0,
     ) -> None:
-        """Begin at ``top``.
+        """Begin at ``top``, or lower.
 
         Args:
             engine: paints whole frames.
             network: paints strips, on the device and in the type of its weights.
             top: the rung to begin with.
             frame_fits: whether a frame of so many pixels can be tried whole.
+            steps_down: so many processes were stopped by the kernel for lack of memory, each a rung further down.
         """
         self.rung = top
         self._frame_fits = frame_fits
+        self._steps_down = steps_down
         self._engine = engine
         self._network = network
         self._top = top
@@ -99,9 +107,8 @@ class MemoryLadder:
             StyleError: one frame does not fit into memory, not even in the smallest strips.
         """
         if frames.shape[1:] != self._size:
-            self._size, self.rung = frames.shape[1:], self._top
-            if not self._frame_fits(frames.shape[1] * frames.shape[2]):
-                self.rung = Rung(frames_at_once=1).below(padded_side(frames.shape[1])) or self._top
+            self._size = frames.shape[1:]
+            self._go_to_first_rung()
         while True:
             try:
                 return self._paint(frames)
@@ -112,6 +119,13 @@ class MemoryLadder:
             # Outside the handler: there the error's traceback would keep the maps of the failed attempt alive.
             self._engine.release()
             self.rung = self._rung_below(reason)
+
+    def _go_to_first_rung(self) -> None:
+        self.rung = self._top
+        if not self._frame_fits(self._size[0] * self._size[1]):
+            self.rung = Rung(frames_at_once=1).below(padded_side(self._size[0])) or self._top
+        for _ in range(self._steps_down):
+            self.rung = self._rung_below("the kernel stopped it")
 
     def _paint(self, frames: Picture) -> Picture:
         if self.rung.num_strips == 1:

@@ -121,7 +121,7 @@ def test_a_step_may_look_at_pods_and_nothing_else() -> None:
         if subject["name"] == "stylize-step"
     ]
     (rules,) = [role["rules"] for role in of_kind("Role") if role["metadata"]["name"] in bound]
-    assert rules == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}]
+    assert rules == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
 
 
 def test_every_binding_names_an_account_and_a_role_that_exist() -> None:

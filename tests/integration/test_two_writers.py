@@ -16,6 +16,7 @@ from dagster_project.errors import PreconditionError
 from dagster_project.settings import Settings
 from resources.azure_store import AzureStore
 from resources.build import build_resources
+from resources.cell_attempt import CellAttempt
 from resources.content import current_content, read_plan
 from resources.progress import LogProgress
 from resources.records import ClipSettings, SegmentRecord
@@ -61,6 +62,7 @@ def _style(store: AzureStore, keys: ContentKeys, settings: ClipSettings, folder:
             stylizer=resources["stylizer"],
             decoder=resources["decoder"],
             progress=LogProgress(),
+            attempt=CellAttempt(store=store, launch="", run_id=str(folder), retry_number=0),
         )
     except PreconditionError:
         return None

@@ -1,20 +1,18 @@
 """Reading, transforming and writing at the same time: order, errors, endings."""
 
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from itertools import islice
 
 import numpy as np
 import pytest
 
-from dagster_project.frame_transform import Picture, ahead, transform_pictures
+from dagster_project.frame_transform import Picture, ahead, transform_groups
 
 
 class Inverter:
     """A real, cheap transform that tells what it was given."""
-
-    batch_size, device, digest, memory_rung = 3, "cpu", "0" * 64, "3 frames at once"
 
     def __init__(self, fails_at: int | None = None) -> None:
         self.sizes: list[int] = []
@@ -44,6 +42,15 @@ def counted(made: list[int], *, fails_at: int = 1000) -> Generator[Picture, None
         made.append(-1)
 
 
+def transform_pictures(
+    pictures: Iterable[Picture], inverter: Inverter, num_pictures: int
+) -> Generator[Picture, None, None]:
+    """All in one group."""
+    with closing(transform_groups(pictures, inverter, [num_pictures], batch_size=3)) as groups:
+        for group in groups:
+            yield from group
+
+
 @pytest.fixture(autouse=True)
 def no_thread_is_left() -> Iterator[None]:
     before = threading.active_count()
@@ -53,13 +60,13 @@ def no_thread_is_left() -> Iterator[None]:
 
 def test_pictures_keep_their_order_and_come_in_batches() -> None:
     inverter = Inverter()
-    values = [int(result[0, 0, 0]) for result in transform_pictures(map(picture, range(8)), inverter)]
+    values = [int(result[0, 0, 0]) for result in transform_pictures(map(picture, range(8)), inverter, 8)]
     assert values == [255 - value for value in range(8)]
     assert inverter.sizes == [3, 3, 2]
 
 
 def test_no_pictures_give_no_pictures() -> None:
-    assert list(transform_pictures([], Inverter())) == []
+    assert list(transform_groups([], Inverter(), [], batch_size=3)) == []
 
 
 def test_reading_and_transforming_go_on_while_the_caller_works() -> None:
@@ -73,17 +80,37 @@ def test_reading_and_transforming_go_on_while_the_caller_works() -> None:
             yield picture(value)
 
     inverter = Inverter()
-    with closing(transform_pictures(pictures(), inverter)) as transformed:
+    with closing(transform_pictures(pictures(), inverter, 12)) as transformed:
         next(transformed)
         assert read_on.wait(timeout=60)
     assert threading.get_ident() not in inverter.threads
 
 
+def test_nothing_of_a_group_is_transformed_before_it_is_asked_for_though_it_is_read() -> None:
+    """The caller publishes a group before it asks for the next: what is transformed beyond it would be lost."""
+    read_on, inverter = threading.Event(), Inverter()
+
+    def pictures() -> Iterator[Picture]:
+        for value in range(20):
+            if value == 9:
+                read_on.set()
+            yield picture(value)
+
+    with closing(transform_groups(pictures(), inverter, [7, 7, 6], batch_size=3)) as groups:
+        for number, size in enumerate([7, 7, 6], 1):
+            group = next(groups)
+            assert sum(inverter.sizes) == sum([7, 7, 6][: number - 1])
+            assert [int(result[0, 0, 0]) for result in group] == [255 - (number - 1) * 7 - i for i in range(size)]
+            assert read_on.wait(timeout=60)
+            assert sum(inverter.sizes) == sum([7, 7, 6][:number])
+    assert inverter.sizes == [3, 3, 1, 3, 3, 1, 3, 3]
+
+
 def test_reading_stays_a_few_batches_ahead() -> None:
     made: list[int] = []
-    with closing(transform_pictures(counted(made), Inverter())) as transformed:
+    with closing(transform_pictures(counted(made), Inverter(), 1000)) as transformed:
         next(transformed)
-    assert len(made) - 1 <= 4 * Inverter.batch_size
+    assert len(made) - 1 <= 4 * 3
     assert made[-1] == -1
 
 
@@ -91,20 +118,20 @@ def test_what_was_read_before_an_error_is_delivered_and_the_error_follows() -> N
     made: list[int] = []
     delivered = []
     with pytest.raises(ValueError, match="cannot read"):
-        delivered.extend(transform_pictures(counted(made, fails_at=6), Inverter()))
+        delivered.extend(transform_pictures(counted(made, fails_at=6), Inverter(), 1000))
     assert made[-1] == -1
 
 
 def test_an_error_of_the_transform_ends_the_reading() -> None:
     made: list[int] = []
     with pytest.raises(ValueError, match="cannot transform"):
-        list(transform_pictures(counted(made), Inverter(fails_at=2)))
+        list(transform_pictures(counted(made), Inverter(fails_at=2), 1000))
     assert made[-1] == -1
 
 
 def test_an_interrupt_of_the_caller_ends_everything() -> None:
     made: list[int] = []
-    with pytest.raises(KeyboardInterrupt), closing(transform_pictures(counted(made), Inverter())) as transformed:
+    with pytest.raises(KeyboardInterrupt), closing(transform_pictures(counted(made), Inverter(), 1000)) as transformed:
         for _ in transformed:
             raise KeyboardInterrupt
     assert made[-1] == -1

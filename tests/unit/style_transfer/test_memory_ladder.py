@@ -40,8 +40,9 @@ class Cramped:
         self.engine.release()
 
 
-def ladder_on(engine: Cramped, *, fits: bool = True) -> MemoryLadder:
-    return MemoryLadder(engine, paints_colours(), Rung(frames_at_once=8), frame_fits=lambda pixels: fits)
+def ladder_on(engine: Cramped, *, fits: bool = True, steps_down: int = 0) -> MemoryLadder:
+    top = Rung(frames_at_once=8)
+    return MemoryLadder(engine, paints_colours(), top, frame_fits=lambda pixels: fits, steps_down=steps_down)
 
 
 def test_smaller_batches_keep_the_bits_and_are_found_once() -> None:
@@ -72,6 +73,20 @@ def test_memory_known_to_be_too_small_is_not_tried() -> None:
     cramped = Cramped(room=8)
     ladder_on(cramped, fits=False).paint(frames_of(1, 256, 16))
     assert cramped.tried == []
+
+
+@pytest.mark.parametrize(
+    ("steps_down", "rung"), [(1, "4 frames at once"), (3, "1 frame at once"), (4, "1 frame in 8 strips")]
+)
+def test_after_processes_were_stopped_for_lack_of_memory_it_begins_lower(steps_down: int, rung: str) -> None:
+    ladder = ladder_on(Cramped(room=8), steps_down=steps_down)
+    ladder.paint(frames_of(1, 256, 16))
+    assert str(ladder.rung) == rung
+
+
+def test_where_there_is_no_lower_rung_left_it_says_so() -> None:
+    with pytest.raises(StyleError, match=r"tried down to 1 frame in 8 strips \(the kernel stopped it\)"):
+        ladder_on(Cramped(room=8), steps_down=5).paint(frames_of(1, 256, 16))
 
 
 def test_other_errors_are_not_retried() -> None:
