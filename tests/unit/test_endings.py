@@ -3,7 +3,6 @@
 The statuses are those that a real cluster showed of such pods, but for the fields that nobody reads.
 """
 
-import copy
 import json
 import os
 import socket
@@ -53,8 +52,9 @@ PODS: list[tuple[str, dict[str, Any], Reason]] = [
 def pod(status: dict[str, Any], **metadata: Any) -> client.V1Pod:
     """As the client makes it of an answer of the API."""
     answer = {"metadata": {"name": "step-x", **metadata}, "spec": {"containers": [{"name": "dagster"}]}}
-    response = SimpleNamespace(data=json.dumps({**answer, "status": copy.deepcopy(status)}))
-    return client.ApiClient().deserialize(response, "V1Pod")
+    response = SimpleNamespace(data=json.dumps({**answer, "status": status}))
+    made: Any = client.ApiClient().deserialize(response, "V1Pod")
+    return made
 
 
 @pytest.mark.parametrize(("status", "reason"), [case[1:] for case in PODS], ids=[case[0] for case in PODS])
