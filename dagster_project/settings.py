@@ -3,6 +3,7 @@
 Every setting has an environment variable ``STYLIZE_<NAME>`` and a default that suits a laptop.
 """
 
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -80,6 +81,30 @@ class AzureAccount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """What an hour of a step costs. An estimate: idle machines, disks and everything that stands by are not in it.
+
+    Attributes:
+        gpu_hour: price of an hour of a step that has a GPU, its share of the machine included.
+        cpu_hour: price of an hour of a step that has none.
+        currency: name of the money of both; only shown.
+    """
+
+    gpu_hour: float
+    cpu_hour: float
+    currency: str
+
+    @property
+    def known(self) -> bool:
+        """Whether any price is set; without one a cost of 0 says nothing."""
+        return self.gpu_hour > 0 or self.cpu_hour > 0
+
+    def cost(self, *, gpu_seconds: float, cpu_seconds: float) -> float:
+        """Estimated cost, in ``currency``, of steps that ran for so long with a GPU and without one."""
+        return (gpu_seconds * self.gpu_hour + cpu_seconds * self.cpu_hour) / 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Settings of one deployment.
 
@@ -104,6 +129,9 @@ class Settings:
         alert_quiet_minutes: at most one alert about a clip in so many minutes.
         executor: where the steps of a run are executed: in its process, each in one of its own, or each in its own pod.
         pods: what these pods ask for.
+        price_gpu_hour: price of an hour of a step with a GPU, for estimates of cost; 0 where it is not known.
+        price_cpu_hour: price of an hour of a step without one.
+        currency: of both prices.
     """
 
     home: Path = Path(".stylize")
@@ -126,6 +154,9 @@ class Settings:
     alert_quiet_minutes: int = 15
     executor: ExecutorName = "in-process"
     pods: PodSettings = field(default_factory=PodSettings)
+    price_gpu_hour: float = 0.0
+    price_cpu_hour: float = 0.0
+    currency: str = "USD"
 
     @property
     def on_gpu_pods(self) -> bool:
@@ -161,6 +192,11 @@ class Settings:
     def operations_account(self) -> AzureAccount:
         """The account of everything else."""
         return AzureAccount(role="operations", url=self.operations_account_url, credential=self.operations_credential)
+
+    @property
+    def prices(self) -> Prices:
+        """What estimates of cost are made with."""
+        return Prices(gpu_hour=self.price_gpu_hour, cpu_hour=self.price_cpu_hour, currency=self.currency)
 
     def on_folder_store(self) -> Self:
         """These settings with everything on this machine, whatever the deployment uses."""
@@ -219,10 +255,22 @@ def _parse(variable: str, text: str, kind: Any) -> Any:
         if not text.isdecimal() or int(text) < 1:
             raise SettingsError(f"{variable}={text!r}: expected a whole number of at least 1")
         return int(text)
+    if kind is float:
+        return _parse_amount(variable, text)
     allowed = get_args(kind)
     if allowed and text not in allowed:
         raise SettingsError(f"{variable}={text!r}: expected one of {', '.join(allowed)}")
     return text
+
+
+def _parse_amount(variable: str, text: str) -> float:
+    try:
+        amount = float(text)
+    except ValueError:
+        amount = math.nan
+    if not (math.isfinite(amount) and amount >= 0):
+        raise SettingsError(f"{variable}={text!r}: expected a number of at least 0, such as 0.25")
+    return amount
 
 
 def _parse_pairs(variable: str, text: str) -> dict[str, str]:

@@ -244,6 +244,20 @@ def ui(
         _serve(load_settings().at(home), host, port)
 
 
+@app.command()
+def exporter(
+    home: HomeOption = None,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 9464,
+    poll_seconds: Annotated[float, typer.Option(min=1, help="Pause between two looks at Dagster's storage.")] = 15,
+) -> None:
+    """Serve today's figures to Prometheus: frames, speed, waits, retries, failures, cost. Ctrl-C stops it."""
+    with exit_codes(resume_hint="the exporter is stopped"):
+        from dagster_project.cli.exporter_command import run_exporter
+
+        run_exporter(load_settings().at(home), host=host, port=port, poll_seconds=poll_seconds)
+
+
 def _serve(settings: Settings, host: str, port: int) -> NoReturn:
     """Become ``dagster dev``: signals then reach it, and it ends the processes that it started."""
     from dagster_project.cli.home import clean_up_after_killed_processes, open_instance, prepare_home

@@ -93,6 +93,9 @@ resource "azurerm_kubernetes_cluster" "main" {
     msi_auth_for_monitoring_enabled = true
   }
 
+  # Collects what k8s/manifests/metrics/ offers, and the cluster's own figures (metrics.tf).
+  monitor_metrics {}
+
   # Patches of Kubernetes and new node images come by themselves, in the window below. Minor versions do not.
   automatic_upgrade_channel = "patch"
   node_os_upgrade_channel   = "NodeImage"

@@ -14,7 +14,7 @@ locals {
     }
   ]...)
   # Kubernetes accounts that become the pipeline's identity (k8s/manifests/service-accounts.yaml).
-  pipeline_accounts = ["stylize-control", "stylize-code", "stylize-run", "stylize-step"]
+  pipeline_accounts = ["stylize-control", "stylize-code", "stylize-run", "stylize-step", "stylize-exporter"]
 }
 
 resource "azurerm_user_assigned_identity" "pipeline" {

@@ -156,6 +156,12 @@ variable "monthly_budget" {
   description = "In the currency of the subscription. Alerts at 50, 80 and 100 %; it stops nothing."
 }
 
+variable "daily_cost_alert" {
+  type        = number
+  default     = 100
+  description = "Alert when the estimated price of a day's steps exceeds this (STYLIZE_PRICE_*, STYLIZE_CURRENCY)."
+}
+
 variable "budget_start" {
   type        = string
   default     = "2026-12-01T00:00:00Z"

@@ -139,6 +139,7 @@ KEYS: dict[str, Any] = {
             }
         },
     },
+    "pythonLogs": {"pythonLogLevel": "str", "dagsterHandlerConfig": "dict[str, object]"},
     "retention": {"enabled": "bool", "sensor": _TICKS, "autoMaterialize": _TICKS},
     "additionalInstanceConfig": "dict[str, object]",
     "busybox": {"image": _IMAGE},
@@ -212,6 +213,7 @@ def instance_config(values: Document) -> Document:
         "run_retries": _snake_keys(daemon["runRetries"]),
         "sensors": _snake_keys(daemon["sensors"]),
         "concurrency": {"runs": _snake_keys(concurrency["runs"]), "pools": _snake_keys(concurrency["pools"])},
+        "python_logs": _snake_keys(values["pythonLogs"]),
         "retention": {
             _snake(kind): {"purge_after_days": retention[kind]["purgeAfterDays"]}
             for kind in ("sensor", "autoMaterialize")

@@ -16,7 +16,7 @@ _PLAIN: dict[str, type | tuple[type, ...]] = {
     "object": object,
 }
 # Objects of other vendors, which the client has no models of.
-CUSTOM_KINDS = {"SecretProviderClass"}
+CUSTOM_KINDS = {"SecretProviderClass", "PodMonitor"}
 
 
 def faults_of_object(document: dict[str, Any]) -> list[str]:

@@ -170,6 +170,7 @@ def test_each_login_lets_one_group_through_to_one_webserver() -> None:
     settings = {
         name: {item["name"]: item["value"] for item in d["spec"]["template"]["spec"]["containers"][0]["env"]}
         for name, d in logins.items()
+        if name.startswith("ui-proxy")
     }
     operator, viewer = settings["ui-proxy-operator"], settings["ui-proxy-read-only"]
     assert operator["OAUTH2_PROXY_UPSTREAMS"] == "http://stylizer-webserver:8080"

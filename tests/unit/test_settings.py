@@ -16,7 +16,15 @@ def test_variables_are_read_with_their_types() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("STYLIZE_DEVICE", "gpu"), ("STYLIZE_MAX_PIXELS", "0"), ("STYLIZE_MAX_FRAMES", "x")]
+    ("name", "value"),
+    [
+        ("STYLIZE_DEVICE", "gpu"),
+        ("STYLIZE_MAX_PIXELS", "0"),
+        ("STYLIZE_MAX_FRAMES", "x"),
+        ("STYLIZE_PRICE_GPU_HOUR", "0,20"),
+        ("STYLIZE_PRICE_CPU_HOUR", "-1"),
+        ("STYLIZE_PRICE_CPU_HOUR", "nan"),
+    ],
 )
 def test_a_bad_value_is_refused_by_the_name_of_its_variable(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"{name}='{value}': expected"):
@@ -67,3 +75,15 @@ def test_half_a_setting_of_azure_is_refused_with_what_is_missing(changes: dict[s
 
 def test_settings_of_azure_do_not_disturb_a_folder_store() -> None:
     assert load_settings({**AZURE, "STYLIZE_STORE": "folder", "STYLIZE_MEDIA_CREDENTIAL": "key"}).store == "folder"
+
+
+def test_prices_make_seconds_into_money() -> None:
+    prices = load_settings({"STYLIZE_PRICE_GPU_HOUR": "0.6", "STYLIZE_PRICE_CPU_HOUR": "0.06"}).prices
+    assert prices.cost(gpu_seconds=1800, cpu_seconds=36000) == pytest.approx(0.3 + 0.6)
+    assert (prices.known, prices.currency) == (True, "USD")
+
+
+def test_without_prices_no_cost_is_known() -> None:
+    prices = load_settings({}).prices
+    assert not prices.known
+    assert prices.cost(gpu_seconds=3600, cpu_seconds=3600) == 0

@@ -1,0 +1,1 @@
+"""Figures for Prometheus, read from Dagster's own storage: step pods are gone before anybody could scrape them."""
