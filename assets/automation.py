@@ -8,6 +8,8 @@ are complete and up to date, so that each segment gets a run of its own and the 
 
 import dagster as dg
 
+from assets.pricing import BUDGET_CHECK
+
 Condition = dg.AutomationCondition
 
 
@@ -31,5 +33,13 @@ def when_inputs_are_fresh(*, ignore: dg.AssetSelection | None = None) -> dg.Auto
         & ~Condition.any_deps_match(Condition.missing()).with_label("input missing")
         & ~Condition.any_deps_in_progress().with_label("input in progress")
         & ~any_input_outdated.with_label("input outdated")
-        & ~Condition.in_progress()
+        & ~Condition.in_progress().with_label("in progress itself")
     ).with_label("inputs are fresh")
+
+
+def unless_held(condition: dg.AutomationCondition) -> dg.AutomationCondition:
+    """``condition``, but not for a clip whose cost waits for approval; approving it lets the condition have its way."""
+    budget = dg.AssetSelection.checks(dg.AssetCheckKey(dg.AssetKey("source_video"), BUDGET_CHECK))
+    over_budget = Condition.any_checks_match(Condition.check_failed()).allow(budget)
+    held = Condition.any_deps_match(over_budget).with_label("held: source_video is over budget, see stylize approve")
+    return (condition & ~held).with_label("inputs are fresh and the cost is allowed")

@@ -16,6 +16,7 @@ from assets.automation import when_inputs_are_fresh
 from assets.checks import delivery_check_specs, flicker_check_spec, flicker_result, recorded_results, results_of
 from assets.delivery import assemble, delivery_digest, find_delivery, gather_parts
 from assets.failures import TRANSIENT_RETRIES, failures_explained
+from assets.pricing import cost_of_clip
 from assets.publishing import publish
 from assets.source_video import source_video
 from assets.steadiness import measure_delivery
@@ -27,6 +28,7 @@ from dagster_project.partitions import clips, grid_by_clip
 from resources.clip_lease import ClipLease
 from resources.deployment import DecoderResource, ScratchResource
 from resources.media_store import MediaStore
+from resources.pricing import PricingResource
 from resources.progress import Progress
 from resources.receipt import Receipt
 from resources.records import ClipSettings, Delivery, SourceRecord
@@ -68,6 +70,7 @@ def final_video(
     progress: dg.ResourceParam[Progress],
     decoder: DecoderResource,
     scratch: ScratchResource,
+    pricing: PricingResource,
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """The restyled video as the customer gets it: same sound, same timing, no frame lost; with its receipt."""
     clip, before = context.partition_key, store.usage
@@ -89,9 +92,10 @@ def final_video(
                 store, parts, assembled, checks, folder, flicker=flicker, used=lambda: earlier + (store.usage - before)
             )
         receipt = Receipt.read(store, delivery.receipt_key)
+        cost = cost_of_clip(store, context.instance, pricing, clip, len(parts.plan.segments))
     yield dg.MaterializeResult(
         data_version=dg.DataVersion(delivery.video_sha256),
-        metadata=_describe(store, delivery, receipt) | storage_use(store, since=before),
+        metadata=_describe(store, delivery, receipt) | cost | storage_use(store, since=before),
         check_results=[*results, flicker_result("final_video", receipt.flicker)],
     )
 

@@ -13,6 +13,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.failures import TRANSIENT_RETRIES, failures_explained
+from assets.pricing import budget_check_spec, budget_result, describe_quote, quote_source
 from assets.storage_use import storage_use
 from assets.unchanged import is_known_upload
 from dagster_project import code_versions
@@ -24,6 +25,7 @@ from resources.clip_lease import ClipLease
 from resources.content import read_manifest, read_plan, write_manifest, write_plan
 from resources.deployment import DecoderResource, ScratchResource
 from resources.media_store import MediaStore
+from resources.pricing import PricingResource
 from resources.progress import Progress, cumulative
 from resources.records import Registration, SourceRecord
 from resources.store_layout import ContentKeys, registration_key, source_record_key
@@ -164,6 +166,7 @@ def _describe(
     kinds={"video"},
     owners=["team:video-operations"],
     code_version=code_versions.SCAN,
+    check_specs=[budget_check_spec()],
     output_required=False,
     retry_policy=TRANSIENT_RETRIES,
 )
@@ -175,7 +178,8 @@ def source_video(
     progress: dg.ResourceParam[Progress],
     decoder: DecoderResource,
     scratch: ScratchResource,
-) -> Iterator[dg.MaterializeResult]:
+    pricing: PricingResource,
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """The uploaded video: its identity, the exact time of every frame, and the plan of segments and chunks."""
     clip, before = context.partition_key, store.usage
     with failures_explained(), lease.shared(clip), scratch.folder() as folder:
@@ -187,12 +191,17 @@ def source_video(
             if not _is_replaced(store, clip, config.expected_etag):
                 raise
             context.log.info("the upload was replaced or removed before it was read whole: there is nothing to do")
+            yield budget_result(store, clip)
             return
         keys = ContentKeys(clip, record.sha256)
         manifest, plan = read_manifest(store, keys), read_plan(store, keys)
-    if is_known_upload(context, record.sha256):
-        return
+        if is_known_upload(context, record.sha256):
+            yield budget_result(store, clip)
+            return
+        quote = quote_source(store, context.instance, pricing, record, clip, manifest)
+    facts = _describe(store, clip, record, manifest, plan) | describe_quote(quote)
     yield dg.MaterializeResult(
         data_version=dg.DataVersion(record.sha256),
-        metadata=_describe(store, clip, record, manifest, plan) | storage_use(store, since=before),
+        metadata=facts | storage_use(store, since=before),
+        check_results=[budget_result(store, clip)],
     )

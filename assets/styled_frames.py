@@ -12,7 +12,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.automation import when_inputs_are_fresh
+from assets.automation import unless_held, when_inputs_are_fresh
 from assets.checks import flicker_check_spec, flicker_result
 from assets.chunk_painter import ChunkPainter
 from assets.clip_settings import clip_settings
@@ -34,6 +34,7 @@ from resources.content import current_content, read_manifest, read_plan
 from resources.deployment import DecoderResource, ScratchResource
 from resources.media_store import MediaStore
 from resources.progress import Progress
+from resources.quote import refuse_held
 from resources.records import ClipSettings, SegmentRecord
 from resources.store_layout import ContentKeys, settings_key
 from resources.stylizer import StylizerResource
@@ -140,7 +141,7 @@ def style_segment(
         dg.AssetDep(clip_settings, partition_mapping=grid_by_clip),
     ],
     # A newly trained style makes every clip's settings look outdated; that is no reason to hold back their frames.
-    automation_condition=when_inputs_are_fresh(ignore=dg.AssetSelection.assets(clip_settings)),
+    automation_condition=unless_held(when_inputs_are_fresh(ignore=dg.AssetSelection.assets(clip_settings))),
     group_name="styling",
     kinds={"pytorch"},
     check_specs=[flicker_check_spec("styled_frames", grid)],
@@ -173,6 +174,7 @@ def styled_frames(
             return dg.MaterializeResult(
                 metadata={"frames": 0}, check_results=[flicker_result("styled_frames", {"pairs_compared": 0})]
             )
+        refuse_held(store, clip)
         settings = ClipSettings.read(store, settings_key(clip))
         segment = plan.segments[index]
         styled = style_segment(

@@ -10,6 +10,7 @@ import dagster as dg
 
 from assets.audio_track import audio_track
 from assets.clip_settings import clip_settings
+from assets.documentation import documented
 from assets.final_video import final_video
 from assets.frames import frames
 from assets.source_video import source_video
@@ -30,7 +31,7 @@ def build_defs(settings: Settings, resource_overrides: Mapping[str, Any] | None 
     """The definitions of a deployment; ``resource_overrides`` replaces resources by name (terminal progress, tests)."""
     assets = [source_video, audio_track, frames, style_model, clip_settings, styled_frames, final_video]
     return dg.Definitions(
-        assets=assets,
+        assets=documented(assets, docs_url=settings.docs_url),
         jobs=all_jobs,
         sensors=[
             upload_sensor,

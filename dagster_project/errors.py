@@ -109,5 +109,13 @@ class AttemptsSpentError(StylizeError):
     """A step was tried as often as it may be."""
 
 
+class ApprovalError(StylizeError):
+    """A clip waits for approval of its cost, or cannot be approved."""
+
+
+class RepairError(StylizeError):
+    """A damage that was found cannot be mended now."""
+
+
 class StepFailedError(StylizeError):
     """A step failed for a reason that is not the user's: a bug, or a machine in trouble."""

@@ -110,6 +110,7 @@ class Settings:
 
     Attributes:
         home: folder of everything a local deployment keeps: the store, the Dagster instance, leases, scratch files.
+        instance_dir: folder with the dagster.yaml of the instance, where it is not one of the home's own.
         styles_dir: folder of the shipped styles.
         default_style: style of a clip that names none.
         device: where frames are styled; ``auto`` takes a CUDA device if there is one, and demands it of GPU pods.
@@ -126,15 +127,18 @@ class Settings:
         operations_credential: how to sign in to the operations account.
         container_prefix: what the names of the storage containers begin with.
         ui_url: where people open the Dagster UI; links in alerts begin with it.
+        docs_url: where people read the folder docs/; assets link to it. Empty: they name the files.
         alert_quiet_minutes: at most one alert about a clip in so many minutes.
         executor: where the steps of a run are executed: in its process, each in one of its own, or each in its own pod.
         pods: what these pods ask for.
         price_gpu_hour: price of an hour of a step with a GPU, for estimates of cost; 0 where it is not known.
         price_cpu_hour: price of an hour of a step without one.
         currency: of both prices.
+        budget_per_clip: a clip that is expected to cost more waits for approval; None: no clip does.
     """
 
     home: Path = Path(".stylize")
+    instance_dir: Path | None = None
     styles_dir: Path = PROJECT_ROOT / "styles"
     default_style: str = "starry-night"
     device: Device = "auto"
@@ -151,12 +155,14 @@ class Settings:
     operations_credential: Credential = "identity"
     container_prefix: str = ""
     ui_url: str = "http://127.0.0.1:3000"
+    docs_url: str = ""
     alert_quiet_minutes: int = 15
     executor: ExecutorName = "in-process"
     pods: PodSettings = field(default_factory=PodSettings)
     price_gpu_hour: float = 0.0
     price_cpu_hour: float = 0.0
     currency: str = "USD"
+    budget_per_clip: float | None = None
 
     @property
     def on_gpu_pods(self) -> bool:
@@ -170,8 +176,8 @@ class Settings:
 
     @property
     def dagster_dir(self) -> Path:
-        """DAGSTER_HOME of the local instance."""
-        return self.home / "dagster"
+        """DAGSTER_HOME of the instance."""
+        return self.instance_dir or self.home / "dagster"
 
     @property
     def leases_dir(self) -> Path:
@@ -200,11 +206,12 @@ class Settings:
 
     def on_folder_store(self) -> Self:
         """These settings with everything on this machine, whatever the deployment uses."""
-        return replace(self, store="folder", executor="in-process")
+        return replace(self, store="folder", executor="in-process", instance_dir=None)
 
     def at(self, home: Path | None) -> Self:
-        """These settings with another home, made absolute; the same home where ``home`` is None."""
-        return replace(self, home=(home or self.home).expanduser().absolute())
+        """These settings with another home, made absolute, and its own instance; the same where ``home`` is None."""
+        instance_dir = self.instance_dir if home is None else None
+        return replace(self, home=(home or self.home).expanduser().absolute(), instance_dir=instance_dir)
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
@@ -218,6 +225,10 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
     """
     environment = os.environ if environment is None else environment
     settings = Settings(**_values(Settings, environment)).at(None)
+    if settings.budget_per_clip is not None and not settings.prices.known:
+        raise SettingsError(
+            "STYLIZE_BUDGET_PER_CLIP needs a price: set STYLIZE_PRICE_GPU_HOUR or STYLIZE_PRICE_CPU_HOUR"
+        )
     if settings.store == "azure":
         settings.media_account.check(environment)
         settings.operations_account.check(environment)
@@ -247,7 +258,7 @@ def _check_container_prefix(prefix: str) -> None:
 def _parse(variable: str, text: str, kind: Any) -> Any:
     if kind in POD_PARSERS:
         return POD_PARSERS[kind](variable, text)
-    if kind is Path:
+    if kind in (Path, Path | None):
         return Path(text)
     if kind == Mapping[str, str]:
         return _parse_pairs(variable, text)
@@ -255,7 +266,7 @@ def _parse(variable: str, text: str, kind: Any) -> Any:
         if not text.isdecimal() or int(text) < 1:
             raise SettingsError(f"{variable}={text!r}: expected a whole number of at least 1")
         return int(text)
-    if kind is float:
+    if kind in (float, float | None):
         return _parse_amount(variable, text)
     allowed = get_args(kind)
     if allowed and text not in allowed:

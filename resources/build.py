@@ -6,6 +6,7 @@ from dagster_project.settings import Settings
 from resources.alerts import AlertsResource
 from resources.clip_lease import ClipLeaseResource
 from resources.deployment import DecoderResource, FolderStoreResource, ScratchResource
+from resources.pricing import PricingResource
 from resources.progress import LogProgress
 from resources.stylizer import StylizerResource
 
@@ -43,6 +44,13 @@ def build_resources(settings: Settings) -> dict[str, Any]:
             precision=settings.precision,
             on_gpu_pods=settings.on_gpu_pods,
             frame_transforms=dict(settings.frame_transforms),
+        ),
+        "pricing": PricingResource(
+            gpu_hour=settings.price_gpu_hour,
+            cpu_hour=settings.price_cpu_hour,
+            currency=settings.currency,
+            budget_per_clip=settings.budget_per_clip,
+            device=settings.device,
         ),
         "alerts": AlertsResource(ui_url=settings.ui_url, quiet_minutes=settings.alert_quiet_minutes),
     }

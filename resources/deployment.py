@@ -43,10 +43,15 @@ class ScratchResource(dg.ConfigurableResource):
 
     def sweep(self) -> None:
         """Remove the folders of processes that are gone."""
+        for folder in self.leftovers():
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def leftovers(self) -> Iterator[Path]:
+        """The folders of processes that are gone."""
         for folder in Path(self.root).glob("*-*-*"):
             process_id, start_seconds, _ = folder.name.split("-", 2)
             if not process_is_alive(int(process_id), float(start_seconds)):
-                shutil.rmtree(folder, ignore_errors=True)
+                yield folder
 
 
 class DecoderResource(dg.ConfigurableResource):

@@ -102,10 +102,14 @@ class FolderStore(MediaStore):
 
     def sweep(self) -> None:
         """Remove uncommitted files that killed writers left behind; those of living writers are locked."""
-        for leftover in self._incoming.glob("*.part"):
+        for leftover in self.leftovers():
             with suppress(FileNotFoundError, BlockingIOError), leftover.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 leftover.unlink()
+
+    def leftovers(self) -> Iterator[Path]:
+        """Uncommitted files whose writers were killed."""
+        return (path for path in sorted(self._incoming.glob("*.part")) if not _is_locked(path))
 
     @contextmanager
     def _space_errors_named(self, key: str) -> Iterator[None]:
@@ -170,6 +174,16 @@ def _create_locked(folder: Path) -> BinaryIO:
         if os.fstat(file.fileno()).st_nlink:
             return file
         file.close()  # swept between its creation and its lock
+
+
+def _is_locked(path: Path) -> bool:
+    """Whether its writer lives; also a file that is gone by now needs nothing done about it."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (FileNotFoundError, BlockingIOError):
+        return True
+    return False
 
 
 def _blocks(source: Path | bytes) -> Iterator[bytes]:

@@ -46,18 +46,28 @@ def process_is_alive(process_id: int, start_seconds: float) -> bool:
         return False
 
 
-def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Report every unfinished run of this machine whose process is gone as failed; return their run ids."""
+def find_dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """The unfinished runs of this machine whose process is gone."""
     statuses = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.CANCELING]
     unfinished = instance.get_run_records(dg.RunsFilter(statuses=statuses))
-    dead = [record.dagster_run for record in unfinished if _is_dead(record)]
+    return [record.dagster_run for record in unfinished if _is_dead(record)]
+
+
+def fail_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Report every unfinished run of this machine whose process is gone as failed; return their run ids."""
+    dead = find_dead_runs(instance)
     for run in dead:
-        instance.report_run_failed(
-            run,
-            "the process that executed this run is gone (killed, or the machine was restarted);"
-            " finished chunks are kept and will be reused",
-        )
+        fail_dead_run(instance, run)
     return [run.run_id for run in dead]
+
+
+def fail_dead_run(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Report a run whose process is gone as failed."""
+    instance.report_run_failed(
+        run,
+        "the process that executed this run is gone (killed, or the machine was restarted);"
+        " finished chunks are kept and will be reused",
+    )
 
 
 def _is_dead(record: dg.RunRecord) -> bool:

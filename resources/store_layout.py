@@ -16,7 +16,9 @@
     clips/<clip>/registration.json              which upload the clip is
     clips/<clip>/source.json                    which content was read last
     clips/<clip>/settings.json                  how the clip shall look
+    clips/<clip>/quote.json, approval.json      what it is expected to cost, and that somebody allowed it
     clips/<clip>/<content>/manifest.json, plan.json, tracks-<v>.json
+    work/<clip>/progress/<stage>-<segment>.json how far a step is that is executed now
     work/<clip>/<content>/original              snapshot of the content
     work/<clip>/<content>/frames/<v>/…          lossless chunks and one record per segment
     work/<clip>/<content>/styled/<look>/…       styled chunks, statistics of shots, attempts at each segment
@@ -104,9 +106,29 @@ def settings_key(clip: str) -> str:
     return f"clips/{clip}/settings.json"
 
 
-def work_prefix(clip: str) -> str:
-    """Common beginning of the keys of everything that can be made again for a clip."""
-    return f"work/{clip}/"
+def quote_key(clip: str) -> str:
+    """Where it stands what styling a clip is expected to cost."""
+    return f"clips/{clip}/quote.json"
+
+
+def approval_key(clip: str) -> str:
+    """Where it stands that somebody allowed a clip to cost more than the budget."""
+    return f"clips/{clip}/approval.json"
+
+
+def work_prefix(clip: str = "") -> str:
+    """Common beginning of the keys of everything that can be made again for a clip; of all clips without one."""
+    return f"work/{clip}/" if clip else "work/"
+
+
+def progress_prefix(clip: str) -> str:
+    """Common beginning of the keys of what running steps of a clip report."""
+    return f"{work_prefix(clip)}progress/"
+
+
+def progress_key(clip: str, stage: str, segment: int | None) -> str:
+    """Where a running step says how far it is; ``segment`` is None where the stage is one of the whole clip."""
+    return f"{progress_prefix(clip)}{stage}{'' if segment is None else f'-{segment:03d}'}.json"
 
 
 def latest_delivery_key(clip: str) -> str:
@@ -164,6 +186,11 @@ class ContentKeys:
         """Record of the lossless chunks of one segment."""
         return f"{self.intermediates}/frames/{code_versions.SPLIT}/segment-{segment:03d}.json"
 
+    @property
+    def frames_segments(self) -> str:
+        """Common beginning of the keys of those records."""
+        return f"{self.intermediates}/frames/{code_versions.SPLIT}/segment-"
+
     def styled_chunk(self, look: str, chunk: int) -> str:
         """One styled chunk."""
         return f"{self.intermediates}/styled/{look[:DIGEST_LENGTH]}/{chunk:05d}.mkv"
@@ -179,3 +206,8 @@ class ContentKeys:
     def styled_attempts(self, look: str, segment: int) -> str:
         """The :class:`AttemptLog` of one segment in one look."""
         return f"{self.intermediates}/styled/{look[:DIGEST_LENGTH]}/attempts-{segment:03d}.json"
+
+    @property
+    def styled_segments(self) -> str:
+        """Common beginning of the keys of those records."""
+        return f"{self.intermediates}/styled/segment-"

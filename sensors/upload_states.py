@@ -16,6 +16,7 @@ from assets.final_video import find_current_delivery
 from dagster_project.partitions import cell_key, clips, grid
 from dagster_project.video.plan import MAX_SEGMENTS
 from resources.media_store import MediaStore
+from resources.quote import find_hold
 from resources.records import SourceRecord
 from resources.store_layout import source_record_key
 from resources.uploads import VERSION_TAG, ClosedState, OpenState, Upload, UploadVersion
@@ -110,6 +111,8 @@ class VersionWatch:
                     return self._changed(version, "rejected", failure.message)
         if self._is_replaced(version) and self._is_stuck(version):
             return self._changed(version, "superseded", "its processing failed, and then it was replaced")
+        if self._is_replaced(version) and self._is_held(version):
+            return self._changed(version, "superseded", "its cost was not approved, and then it was replaced")
         return NextStep(version=version)
 
     def _is_stuck(self, version: UploadVersion) -> bool:
@@ -122,6 +125,10 @@ class VersionWatch:
         parts = {"audio_track": (clips, [version.clip]), "frames": (grid, cells), "styled_frames": (grid, cells)}
         parts["final_video"] = (clips, [version.clip])
         return any(self._has_failed(asset, definition, keys) for asset, (definition, keys) in parts.items())
+
+    def _is_held(self, version: UploadVersion) -> bool:
+        """Whether the clip waits for approval of its cost, and nothing of it is under way."""
+        return find_hold(self.store, version.clip) is not None and not any(self._runs(version, _unfinished()))
 
     def _may_be_retried(self, record: dg.RunRecord) -> bool:
         failed_seconds_ago = self.now.timestamp() - (record.end_time or self.now.timestamp())

@@ -10,6 +10,17 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from dagster_project.cli import operator_commands
+from dagster_project.cli.look_options import (
+    BlendOption,
+    BlendWithOption,
+    KeepColorsOption,
+    SteadyShotsOption,
+    StrengthOption,
+    StyleOption,
+    StyleScaleOption,
+)
+from dagster_project.cli.operator_commands import HomeOption
 from dagster_project.cli.terminal import exit_codes, say
 from dagster_project.settings import Settings, load_settings
 
@@ -20,15 +31,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-HomeOption = Annotated[
-    Path | None,
-    typer.Option("--home", help="Folder of the store and the Dagster instance. [default: $STYLIZE_HOME or .stylize]"),
-]
-StyleOption = Annotated[
-    str | None,
-    typer.Option("--style", help="Name of a style, or a .safetensors or fast_neural_style .pth file."),
-]
 
 
 def _local_settings(home: Path | None) -> Settings:
@@ -43,30 +45,12 @@ def video(
     output: Annotated[
         Path | None, typer.Option("--output", help="Copy the result to this .mp4, .mov or .mkv file.")
     ] = None,
-    strength: Annotated[
-        float | None, typer.Option(help="0 to 1, from the source to the painted picture. [default: 1]")
-    ] = None,
-    keep_colors: Annotated[
-        bool | None,
-        typer.Option("--keep-colors/--no-keep-colors", help="Brightness from the paint, colors from the source."),
-    ] = None,
-    style_scale: Annotated[
-        float | None,
-        typer.Option(
-            help="Width of the brush strokes as a fraction of the picture's height, 0.003 to 0.2: the same look at"
-            " every resolution, 0.025 suits most; 0 paints the frames as they come. [default: 0]"
-        ),
-    ] = None,
-    steady_shots: Annotated[
-        bool | None,
-        typer.Option(help="Paint all frames of a shot by one set of statistics, whatever enters the picture."),
-    ] = None,
-    blend_with: Annotated[
-        str | None, typer.Option(help="A second style (name or file) to mix in; needs --blend.")
-    ] = None,
-    blend: Annotated[
-        float | None, typer.Option(help="Share of the second style, 0 to 1; 0 removes it. [default: 0]")
-    ] = None,
+    strength: StrengthOption = None,
+    keep_colors: KeepColorsOption = None,
+    style_scale: StyleScaleOption = None,
+    steady_shots: SteadyShotsOption = None,
+    blend_with: BlendWithOption = None,
+    blend: BlendOption = None,
     home: HomeOption = None,
     frames_per_segment: Annotated[
         int | None, typer.Option(min=1, help="Frames per partition, when the clip is read for the first time.")
@@ -221,6 +205,9 @@ def retire(
         settings = load_settings().at(home)
         for line in retire_clips(settings, clip, older_than_days=older_than, dry_run=dry_run):
             say(line)
+
+
+operator_commands.add_to(app)
 
 
 @app.command()

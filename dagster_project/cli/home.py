@@ -54,6 +54,7 @@ def prepare_home(settings: Settings) -> FolderStore:
         SettingsError: the home cannot be written.
     """
     try:
+        settings.home.mkdir(parents=True, exist_ok=True)
         settings.dagster_dir.mkdir(parents=True, exist_ok=True)
         instance_settings = settings.dagster_dir / "dagster.yaml"
         if not instance_settings.exists():
@@ -71,7 +72,8 @@ def prepare_home(settings: Settings) -> FolderStore:
 def open_instance(settings: Settings) -> dg.DagsterInstance:
     """Open the Dagster instance of a prepared home."""
     # The first to open a home creates its database; two that do it at once would break it.
-    with (settings.dagster_dir / "open.lock").open("w") as lock:
+    # The lock lies in the home: an instance that pods share has a folder that they can only read.
+    with (settings.home / "open.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(settings.dagster_dir), overrides=NO_COMPUTE_LOGS))
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
+from dagster_project.cli.deployment import named_clip
 from dagster_project.errors import ObjectMissingError, SettingsError
-from dagster_project.partitions import clip_key
 from dagster_project.settings import Settings
 from resources.azure_links import DOWNLOAD, MAX_LINK_HOURS, UPLOAD, sign_link
 from resources.azure_store import AzureStore
@@ -42,7 +42,7 @@ def share_delivery(settings: Settings, clip: str, hours: float) -> list[str]:
         ObjectMissingError: the clip was not delivered.
     """
     expires = _expiry(hours)
-    clip = clip_key(clip) if "." in clip else clip
+    clip = named_clip(clip)
     with _azure_store(settings) as store:
         try:
             delivery = Delivery.read(store, latest_delivery_key(clip))

@@ -9,13 +9,13 @@ from urllib.parse import quote
 
 import dagster as dg
 
-from assets.clip_settings import resolve_settings
 from assets.clip_wishes import ClipSettingsConfig
 from assets.final_video import find_current_delivery
 from assets.frames import find_split_segment
 from assets.source_video import find_current_source
 from assets.styled_frames import find_styled_segment
 from assets.unused_cells import unused_segments
+from dagster_project.cli.look_choice import choose_look
 from dagster_project.cli.progress_bars import ProgressBars
 from dagster_project.cli.runs import LocalRuns
 from dagster_project.errors import StoreError, StylizeError
@@ -90,7 +90,7 @@ class ClipRestyler:
         outcome = Outcome()
         with outcome.timed("read"):
             self._register(clip, upload(self._store, path))
-            self._choose_look(clip, config, scratch)
+            choose_look(self._runs, self._instance, self._store, self._stylizer, clip, config, scratch)
             keys, plan = self._read(clip, frames_per_segment)
         todo = self._segments_to_style(clip, keys, plan)
         with outcome.timed("split"):
@@ -104,19 +104,6 @@ class ClipRestyler:
     def _register(self, clip: str, key: str) -> None:
         Registration(landing_key=key).write(self._store, registration_key(clip))
         self._instance.add_dynamic_partitions(str(clips.name), [clip])
-
-    def _choose_look(self, clip: str, config: ClipSettingsConfig, scratch: Path) -> None:
-        wished = resolve_settings(self._store, self._stylizer, clip, config, scratch)
-        present = ClipSettings.find(self._store, settings_key(clip))
-        styles = [wished.style, wished.second.style] if wished.second else [wished.style]
-        for style in styles:
-            if style not in self._materialized("style_model"):
-                self._instance.add_dynamic_partitions("styles", [style])
-                self._runs.run("load_style_job", partition_key=style)
-        if present != wished or clip not in self._materialized("clip_settings"):
-            self._runs.run(
-                "choose_look_job", partition_key=clip, config={"clip_settings": config.model_dump(exclude_none=True)}
-            )
 
     def _read(self, clip: str, frames_per_segment: int | None) -> tuple[ContentKeys, SegmentPlan]:
         self._bars.expect("read", None)

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from dagster_project.cli.deployment import named_clip
 from dagster_project.cli.home import clean_up_after_killed_processes, open_instance, prepare_home
 from dagster_project.errors import RetirementError, SettingsError
-from dagster_project.partitions import clip_key
 from dagster_project.retirement import Retirement, find_clips_delivered_before, retire
 from dagster_project.settings import Settings
 from resources.build import build_store
@@ -36,8 +36,7 @@ def retire_clips(
         clean_up_after_killed_processes(settings, instance, local_store)
         lease = ClipLease(settings.leases_dir)
         if clip is not None:
-            key = clip_key(clip) if "." in clip else clip
-            yield from _lines(retire(store, instance, lease, key, dry_run=dry_run), dry_run=dry_run)
+            yield from _lines(retire(store, instance, lease, named_clip(clip), dry_run=dry_run), dry_run=dry_run)
         elif older_than_days is not None:
             yield from _retire_old(store, instance, lease, older_than_days, dry_run=dry_run)
 

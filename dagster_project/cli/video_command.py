@@ -5,9 +5,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from assets.clip_wishes import ClipSettingsConfig, check_wishes
+from assets.clip_wishes import ClipSettingsConfig
 from dagster_project.cli.home import clean_up_after_killed_processes, open_instance, prepare_home
 from dagster_project.cli.interrupts import Interrupts
+from dagster_project.cli.look_choice import resolve_wishes
 from dagster_project.cli.output_file import check_output, write_output
 from dagster_project.cli.progress_bars import ProgressBars
 from dagster_project.cli.restyle import ClipRestyler, Outcome, upload_name
@@ -21,7 +22,6 @@ from resources.build import build_resources
 from resources.clip_lease import ClipLease
 from resources.folder_store import FolderStore
 from resources.receipt import Receipt
-from resources.style_uploads import CHECKPOINT_SUFFIXES, upload_checkpoint
 from resources.stylizer import StylizerResource
 
 
@@ -90,12 +90,7 @@ def restyle_file(
     console = open_console()
     store = prepare_home(settings)
     stylizer: StylizerResource = build_resources(settings)["stylizer"]
-    check_wishes(wishes)
-    found = {
-        "style": _resolve_style(store, stylizer, wishes.style),
-        "blend_with": _resolve_style(store, stylizer, wishes.blend_with),
-    }
-    config = ClipSettingsConfig(**{**wishes.model_dump(), **found, "media_container": media_container})
+    config = resolve_wishes(store, stylizer, wishes).model_copy(update={"media_container": media_container})
     clip = clip_key(upload_name(source))
     lease, bars, interrupts = ClipLease(settings.leases_dir), ProgressBars(console), Interrupts()
     definitions = build_defs(settings, {"lease": lease, "progress": bars})
@@ -144,15 +139,3 @@ def check_readable(source: Path) -> None:
         raise ProbeError(f"cannot read {str(source)!r}: {error.strerror}") from error
     what = "is a folder" if source.is_dir() else "there is no such file" if not source.exists() else "is not a file"
     raise ProbeError(f"cannot read {str(source)!r}: {what}; expected a video file")
-
-
-def _resolve_style(store: FolderStore, stylizer: StylizerResource, style: str | None) -> str | None:
-    """The name of the wished style; a checkpoint file is put into the store and named after itself."""
-    if style is None:
-        return None
-    if style.endswith(CHECKPOINT_SUFFIXES):
-        return upload_checkpoint(store, Path(style).expanduser())
-    known = stylizer.known(store)
-    if style not in known:
-        raise StyleError(f"unknown style {style!r}: expected one of {', '.join(known)}, or a checkpoint file")
-    return style

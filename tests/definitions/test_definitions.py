@@ -49,7 +49,7 @@ def test_there_are_exactly_these_jobs_and_sensors(definitions: dg.Definitions) -
     assert jobs == {
         *("load_style_job", "choose_look_job", "read_clip_job", "read_audio_job"),
         *("split_frames_job", "style_segment_job", "deliver_clip_job"),
-        *("receive_upload_job", "retire_clip_job"),
+        *("receive_upload_job", "retire_clip_job", "approve_clip_job"),
     }
     sensors = {sensor.name: sensor.default_status for sensor in repository.sensor_defs}
     assert set(sensors) == {
@@ -102,3 +102,15 @@ def test_the_workspace_names_a_module_that_loads() -> None:
     command = [Path(sys.executable).with_name("dagster"), "definitions", "validate", "-w", "workspace.yaml"]
     result = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+def test_every_asset_links_to_a_page_that_there_is(definitions: dg.Definitions) -> None:
+    linked = build_defs(Settings(home=Path("/nowhere"), docs_url="https://docs.example/stylizer/"))
+    graph = linked.resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        url = graph.get(key).metadata["documentation"].value
+        page = url.removeprefix("https://docs.example/stylizer/")
+        assert page != url
+        assert (Path(__file__).parents[2] / "docs" / page).is_file(), url
+    named = definitions.resolve_asset_graph().get(dg.AssetKey("final_video")).metadata["documentation"]
+    assert named == dg.MetadataValue.path("docs/operating.md")

@@ -60,6 +60,7 @@ KEYS: dict[str, Any] = {
     },
     "dagsterDaemon": {
         **_DEPLOYMENT,
+        "envConfigMaps": "list[V1ConfigMapEnvSource]",
         "enabled": "bool",
         "heartbeatTolerance": "int",
         "runCoordinator": {

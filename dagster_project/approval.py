@@ -1,0 +1,89 @@
+"""Approval: a clip that is expected to cost more than its budget goes on once somebody allows it."""
+
+from datetime import UTC, datetime
+
+import dagster as dg
+from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation  # to report a result
+from pydantic import Field
+
+from assets.failures import failures_explained
+from assets.pricing import budget_result
+from dagster_project.errors import ApprovalError
+from resources.media_store import MediaStore
+from resources.quote import Approval, Quote, find_hold
+from resources.store_layout import approval_key, quote_key, registration_key
+
+
+def approve(store: MediaStore, clip: str) -> Quote | None:
+    """Allow the present content of a clip to be styled at its quoted cost, in whatever look.
+
+    Automation waits for the check of ``source_video``, which :func:`approve_clip` evaluates after this.
+
+    Args:
+        store: where the clip lies.
+        clip: partition key.
+
+    Returns:
+        The quote that was approved; None if the clip was not held.
+
+    Raises:
+        ApprovalError: the clip is unknown, or has not been read yet.
+    """
+    if store.stat(registration_key(clip)) is None:
+        raise ApprovalError(f"unknown clip {clip!r}: `stylize status` lists the clips that there are")
+    if Quote.find(store, quote_key(clip)) is None:
+        raise ApprovalError(f"clip {clip!r} has no quote yet: it is made when source_video is materialized")
+    held = find_hold(store, clip)
+    if held is not None and held.cost is not None:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        approval = Approval(sha256=held.sha256, cost=held.cost, currency=held.currency, approved_at=now)
+        approval.write(store, approval_key(clip))
+    return held
+
+
+def _report_check(context: dg.OpExecutionContext, store: MediaStore, clip: str) -> None:
+    """Record the present result of the check, as one of this run.
+
+    Not without a run: Dagster keeps one result per check, partition and run, and would refuse the second approval.
+    """
+    result = budget_result(store, clip)
+    evaluation = AssetCheckEvaluation(
+        asset_key=dg.AssetKey("source_video"),
+        check_name=str(result.check_name),
+        passed=result.passed,
+        description=result.description,
+        metadata=result.metadata,
+        partition=clip,
+    )
+    event = dg.DagsterEvent(
+        event_type_value=dg.DagsterEventType.ASSET_CHECK_EVALUATION.value,
+        job_name=context.job_name,
+        event_specific_data=evaluation,
+    )
+    context.instance.report_dagster_event(event, run_id=context.run_id)
+
+
+class ApproveClipConfig(dg.Config):
+    """Which clip."""
+
+    clip: str = Field(description="Partition key of a clip that waits for approval of its cost.")
+
+
+@dg.op
+def approve_clip(
+    context: dg.OpExecutionContext, config: ApproveClipConfig, store: dg.ResourceParam[MediaStore]
+) -> None:
+    """Allow a clip to cost what it was quoted; automation then goes on with it."""
+    with failures_explained():
+        approved = approve(store, config.clip)
+    # Also if nothing held it: a result that does not fit the records must not stay.
+    _report_check(context, store, config.clip)
+    cost = approved.describe_cost() if approved else "nothing: it was not held"
+    context.log.info("approved %s: %s", config.clip, cost)
+    context.add_output_metadata({"clip": config.clip, "approved": cost})
+
+
+@dg.job(description="Approve a clip that is held because it costs more than the budget; automation goes on with it.")
+def approve_clip_job() -> None:
+    """Run :func:`approve_clip`."""
+    approve_clip()

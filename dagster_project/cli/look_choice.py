@@ -1,0 +1,83 @@
+"""Give a clip the look that was asked for on the command line."""
+
+from pathlib import Path
+
+import dagster as dg
+
+from assets.clip_settings import resolve_settings
+from assets.clip_wishes import ClipSettingsConfig, check_wishes
+from dagster_project.cli.runs import LocalRuns
+from dagster_project.errors import StyleError
+from dagster_project.partitions import styles
+from resources.media_store import MediaStore
+from resources.records import ClipSettings
+from resources.store_layout import settings_key
+from resources.style_uploads import CHECKPOINT_SUFFIXES, upload_checkpoint
+from resources.stylizer import StylizerResource
+
+
+def resolve_wishes(store: MediaStore, stylizer: StylizerResource, wishes: ClipSettingsConfig) -> ClipSettingsConfig:
+    """The same wishes with styles by name: checkpoint files are put into the store and named after themselves.
+
+    Raises:
+        SettingsError: a value is out of range.
+        StyleError: there is no such style, or the file is no checkpoint.
+    """
+    check_wishes(wishes)
+    found = {name: _resolve_style(store, stylizer, getattr(wishes, name)) for name in ("style", "blend_with")}
+    return wishes.model_copy(update=found)
+
+
+def choose_look(
+    runs: LocalRuns,
+    instance: dg.DagsterInstance,
+    store: MediaStore,
+    stylizer: StylizerResource,
+    clip: str,
+    config: ClipSettingsConfig,
+    scratch: Path,
+) -> bool:
+    """Materialize ``clip_settings``, and the styles it needs, where that changes anything.
+
+    Args:
+        runs: execute the jobs.
+        instance: knows what was materialized.
+        store: of the clip.
+        stylizer: knows the styles.
+        clip: partition key.
+        config: with styles by name; what it leaves open stays as it is.
+        scratch: an existing folder.
+
+    Returns:
+        Whether the look is another one now.
+
+    Raises:
+        StylizeError: as the step that could not go on says.
+    """
+    wished = resolve_settings(store, stylizer, clip, config, scratch)
+    present = ClipSettings.find(store, settings_key(clip))
+    for style in [wished.style, wished.second.style] if wished.second else [wished.style]:
+        if style not in _materialized(instance, "style_model"):
+            instance.add_dynamic_partitions(str(styles.name), [style])
+            runs.run("load_style_job", partition_key=style)
+    if present == wished and clip in _materialized(instance, "clip_settings"):
+        return False
+    wishes = config.model_dump(exclude_none=True)
+    runs.run("choose_look_job", partition_key=clip, config={"clip_settings": wishes})
+    return True
+
+
+def _materialized(instance: dg.DagsterInstance, asset: str) -> set[str]:
+    return instance.get_materialized_partitions(dg.AssetKey(asset))
+
+
+def _resolve_style(store: MediaStore, stylizer: StylizerResource, style: str | None) -> str | None:
+    """The name of the wished style."""
+    if style is None:
+        return None
+    if style.endswith(CHECKPOINT_SUFFIXES):
+        return upload_checkpoint(store, Path(style).expanduser())
+    known = stylizer.known(store)
+    if style not in known:
+        raise StyleError(f"unknown style {style!r}: expected one of {', '.join(known)}, or a checkpoint file")
+    return style

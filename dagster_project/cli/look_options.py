@@ -1,0 +1,38 @@
+"""The options that say how a clip shall look, the same for every command that takes them."""
+
+from typing import Annotated
+
+import typer
+
+StyleOption = Annotated[
+    str | None,
+    typer.Option("--style", help="Name of a style, or a .safetensors or fast_neural_style .pth file."),
+]
+StrengthOption = Annotated[
+    float | None, typer.Option("--strength", help="0 to 1, from the source to the painted picture. [default: 1]")
+]
+KeepColorsOption = Annotated[
+    bool | None,
+    typer.Option("--keep-colors/--no-keep-colors", help="Brightness from the paint, colors from the source."),
+]
+StyleScaleOption = Annotated[
+    float | None,
+    typer.Option(
+        "--style-scale",
+        help="Width of the brush strokes as a fraction of the picture's height, 0.003 to 0.2: the same look at"
+        " every resolution, 0.025 suits most; 0 paints the frames as they come. [default: 0]",
+    ),
+]
+SteadyShotsOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--steady-shots/--no-steady-shots",
+        help="Paint all frames of a shot by one set of statistics, whatever enters the picture.",
+    ),
+]
+BlendWithOption = Annotated[
+    str | None, typer.Option("--blend-with", help="A second style (name or file) to mix in; needs --blend.")
+]
+BlendOption = Annotated[
+    float | None, typer.Option("--blend", help="Share of the second style, 0 to 1; 0 removes it. [default: 0]")
+]

@@ -1,0 +1,66 @@
+import pytest
+
+from assets.pricing import StyledSample, measured_speed
+from dagster_project.errors import SettingsError
+from dagster_project.settings import Device, load_settings
+from resources.pricing import PricingResource
+from resources.quote import Quote
+
+HD, SD = 1920 * 1080, 640 * 360
+
+
+def _sample(pixels: int, *, seconds: float, engine: str = "torch cuda bf16") -> StyledSample:
+    return StyledSample(engine=engine, pixels=pixels, num_frames=100, seconds=seconds)
+
+
+def test_pictures_of_a_similar_size_on_the_same_engine_decide() -> None:
+    samples = [
+        _sample(HD, seconds=4),
+        _sample(HD, seconds=6),
+        _sample(SD, seconds=50),
+        _sample(HD, seconds=900, engine="openvino cpu fp32"),
+    ]
+    speed = measured_speed(iter(samples), pixels=HD)
+    assert speed.seconds_per_megapixel == pytest.approx(10 / (200 * HD / 1e6))
+    assert speed.device == "cuda"
+    assert speed.basis == "measured on 2 segments with torch cuda bf16, pictures of a similar size"
+
+
+def test_other_sizes_are_better_than_nothing_and_nothing_is_said_to_be_nothing() -> None:
+    speed = measured_speed(iter([_sample(SD, seconds=50)]), pixels=HD)
+    assert speed.basis == "measured on 1 segments with torch cuda bf16, pictures of other sizes"
+    assert measured_speed(iter([]), pixels=HD) is None
+
+
+def _quote(*, gpu_hour: float, cpu_hour: float, budget: float | None, device: Device = "auto") -> Quote:
+    pricing = PricingResource(
+        gpu_hour=gpu_hour, cpu_hour=cpu_hour, currency="EUR", budget_per_clip=budget, device=device
+    )
+    return pricing.quote(sha256="0", num_frames=15_000, width=1920, height=1080, speed=pricing.presumed_speed())
+
+
+def test_ten_minutes_of_hd_on_a_gpu_are_priced_by_its_hour() -> None:
+    quote = _quote(gpu_hour=0.5, cpu_hour=0.05, budget=0.08)
+    assert quote.device == "cuda"
+    assert quote.minutes == pytest.approx(15_000 * HD / 1e6 * 0.02 / 60, abs=0.01)
+    assert quote.cost == pytest.approx(quote.minutes / 60 * 0.5, abs=1e-3)
+    assert quote.over_budget
+
+
+def test_without_a_budget_or_at_it_nothing_is_held() -> None:
+    cost = _quote(gpu_hour=0.5, cpu_hour=0, budget=None).cost
+    assert not _quote(gpu_hour=0.5, cpu_hour=0, budget=None).over_budget
+    assert not _quote(gpu_hour=0.5, cpu_hour=0, budget=cost).over_budget
+
+
+def test_without_prices_there_is_a_time_and_no_cost() -> None:
+    quote = _quote(gpu_hour=0, cpu_hour=0, budget=None)
+    assert (quote.device, quote.cost, quote.describe_cost()) == ("cpu", None, "no price is set")
+    assert quote.seconds > 0
+
+
+def test_a_budget_without_a_price_is_refused() -> None:
+    priced = {"STYLIZE_BUDGET_PER_CLIP": "2.5", "STYLIZE_PRICE_GPU_HOUR": "0.5"}
+    assert load_settings(priced).budget_per_clip == 2.5
+    with pytest.raises(SettingsError, match="STYLIZE_BUDGET_PER_CLIP needs a price"):
+        load_settings({"STYLIZE_BUDGET_PER_CLIP": "2.5"})
