@@ -5,7 +5,7 @@ export STYLIZE_HOME ?= $(CURDIR)/.stylize
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo azure-demo ui test test-slow lint format constraints bench-style style-table clean
+.PHONY: help demo azure-demo ui test test-slow lint format constraints bench-style style-table k8s-e2e clean
 
 help:
 	@echo "make demo        make a short clip, restyle it, show where the result lies"
@@ -15,11 +15,12 @@ help:
 	@echo "make test-slow   the tests that take minutes or gigabytes"
 	@echo "make lint        ruff, pyright, import-linter"
 	@echo "make bench-style how fast frames are painted, against the usual way; writes bench/results/style.json"
+	@echo "make k8s-e2e     the same on a Kubernetes cluster, killing pods on the way: docs/cluster-test.md"
 	@echo "make style-table PAINTINGS=folder FEATURES=file   measure the shipped styles, write styles/README.md"
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[demo,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[demo,dev,kubernetes]'
 	@touch $@
 
 demo: $(INSTALLED)
@@ -51,6 +52,10 @@ format: $(INSTALLED)
 
 bench-style: $(INSTALLED)
 	$(BIN)/python -m bench.style
+
+# The settings come from the environment: docs/cluster-test.md.
+k8s-e2e: $(INSTALLED)
+	@$(BIN)/python -W ignore -m k8s.e2e.run
 
 # PAINTINGS: folder with the pictures that the styles were trained from. FEATURES: the loss network, SqueezeNet or VGG-16.
 style-table: $(INSTALLED)

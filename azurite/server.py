@@ -83,10 +83,14 @@ class Azurite:
     Data lie on disk: the in-memory mode would forget them at every stop.
     """
 
-    def __init__(self, folder: Path, *, tls: TlsFiles | None = None) -> None:
-        """Prepare a server whose data lie in ``folder``, which is made if need be; :meth:`start` starts it."""
+    def __init__(self, folder: Path, *, host: str = HOST, tls: TlsFiles | None = None) -> None:
+        """Prepare a server whose data lie in ``folder``, which is made if need be; :meth:`start` starts it.
+
+        ``host`` is the address of this machine that it listens on; by default nobody else reaches it.
+        """
         self.folder = folder
-        self.port = free_port()
+        self.host = host
+        self.port = free_port(host)
         self.keys = {account: _random_key() for account in (MEDIA_ACCOUNT, OPERATIONS_ACCOUNT)}
         self._tls = tls
         self._process: subprocess.Popen[bytes] | None = None
@@ -135,7 +139,7 @@ class Azurite:
 
     def account_url(self, account: str) -> str:
         """Endpoint of ``account``; in Azurite the account is the first part of the path."""
-        return f"{'https' if self._tls else 'http'}://{HOST}:{self.port}/{account}"
+        return f"{'https' if self._tls else 'http'}://{self.host}:{self.port}/{account}"
 
     def connection_string(self, account: str) -> str:
         """All that a client needs for ``account``, its key included."""
@@ -161,7 +165,7 @@ class Azurite:
     def _command(self) -> list[str]:
         # Every release of the SDK asks for a newer version of the service than Azurite knows.
         command = [str(NODE), str(ENTRY_POINT), "--skipApiVersionCheck", "--disableTelemetry", "--silent"]
-        command += ["--blobHost", HOST, "--blobPort", str(self.port), "--location", str(self.folder)]
+        command += ["--blobHost", self.host, "--blobPort", str(self.port), "--location", str(self.folder)]
         if self._tls:
             command += ["--cert", str(self._tls.certificate), "--key", str(self._tls.key), "--oauth", "basic"]
         return command
@@ -188,16 +192,16 @@ class Azurite:
 
     def _connect(self) -> http.client.HTTPConnection:
         if self._tls is None:
-            return http.client.HTTPConnection(HOST, self.port, timeout=5)
+            return http.client.HTTPConnection(self.host, self.port, timeout=5)
         context = ssl.create_default_context(cafile=str(self._tls.certificate))
         context.check_hostname = False
-        return http.client.HTTPSConnection(HOST, self.port, timeout=5, context=context)
+        return http.client.HTTPSConnection(self.host, self.port, timeout=5, context=context)
 
 
-def free_port() -> int:
-    """A TCP port that nothing listens on just now."""
+def free_port(host: str = HOST) -> int:
+    """A TCP port of this machine's address ``host`` that nothing listens on just now."""
     with socket.socket() as probe:
-        probe.bind((HOST, 0))
+        probe.bind((host, 0))
         return probe.getsockname()[1]
 
 

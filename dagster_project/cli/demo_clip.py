@@ -26,15 +26,23 @@ CHORD_HZ = (220.0, 277.18, 329.63)
 Picture = npt.NDArray[np.uint8]
 
 
-def make_demo_clip(path: Path) -> None:
-    """Write the clip to ``path``: H.264 with AAC sound in MP4, complete or not at all."""
+def make_demo_clip(
+    path: Path, *, size: tuple[int, int] = (WIDTH, HEIGHT), seconds_per_photograph: int = SECONDS_PER_PHOTOGRAPH
+) -> None:
+    """Write the clip to ``path``: H.264 with AAC sound in MP4, complete or not at all.
+
+    Args:
+        path: of the file.
+        size: of the picture, columns and rows.
+        seconds_per_photograph: how long the camera glides over each of the three.
+    """
     temporary = path.with_name(f"{path.stem}-unfinished{path.suffix}")
     with av.open(str(temporary), "w") as container:
         video = container.add_stream("libx264", rate=FRAME_RATE, options={"crf": "16", "preset": "veryfast"})
-        video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        (video.width, video.height), video.pix_fmt = size, "yuv420p"
         audio = container.add_stream("aac", rate=SAMPLE_RATE, layout="stereo")
         num_frames = 0
-        for index, picture in enumerate(_pictures()):
+        for index, picture in enumerate(_pictures(size, seconds_per_photograph * FRAME_RATE)):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts, frame.time_base = index, Fraction(1, FRAME_RATE)
             container.mux(video.encode(frame))
@@ -46,10 +54,9 @@ def make_demo_clip(path: Path) -> None:
     temporary.replace(path)
 
 
-def _pictures() -> Iterator[Picture]:
-    """The shots one after the other, each fading into the next."""
-    shots = [_glide(*shot) for shot in SHOTS]
-    length = SECONDS_PER_PHOTOGRAPH * FRAME_RATE
+def _pictures(size: tuple[int, int], length: int) -> Iterator[Picture]:
+    """The shots one after the other, each of ``length`` frames and fading into the next."""
+    shots = [_glide(*shot, size=size) for shot in SHOTS]
     for index, shot in enumerate(shots):
         for position in range(length):
             picture = shot(position / length)
@@ -61,7 +68,7 @@ def _pictures() -> Iterator[Picture]:
 
 
 def _glide(
-    name: str, start: tuple[float, float, float], stop: tuple[float, float, float]
+    name: str, start: tuple[float, float, float], stop: tuple[float, float, float], *, size: tuple[int, int]
 ) -> Callable[[float], Picture]:
     """A function from time (0..1) to the picture that the camera sees then."""
     import skimage.data
@@ -72,11 +79,11 @@ def _glide(
         eased = (1 - math.cos(math.pi * time)) / 2
         x, y, width = (a + (b - a) * eased for a, b in zip(start, stop, strict=True))
         pixels_wide = width * photograph.width
-        pixels_high = pixels_wide * HEIGHT / WIDTH
+        pixels_high = pixels_wide * size[1] / size[0]
         left = min(max(x * photograph.width - pixels_wide / 2, 0), photograph.width - pixels_wide)
         top = min(max(y * photograph.height - pixels_high / 2, 0), photograph.height - pixels_high)
         box = (left, top, left + pixels_wide, top + pixels_high)
-        return np.asarray(photograph.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS, box=box))
+        return np.asarray(photograph.resize(size, Image.Resampling.LANCZOS, box=box))
 
     return look
 

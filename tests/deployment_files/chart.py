@@ -37,6 +37,7 @@ KEYS: dict[str, Any] = {
         "postgresqlHost": "str",
         "postgresqlUsername": "str",
         "postgresqlDatabase": "str",
+        "postgresqlScheme": "str",
         "postgresqlParams": "dict[str, str]",
         "authProvider": {"type": "str", "azureScope": "str"},
         "service": {"port": "int"},
@@ -190,6 +191,7 @@ def storage_config(values: Document) -> Document:
             "db_name": given["postgresqlDatabase"],
             "port": given["service"]["port"],
             "params": given["postgresqlParams"],
+            "scheme": given["postgresqlScheme"],
         },
         "auth_provider": {given["authProvider"]["type"]: {"scope": given["authProvider"]["azureScope"]}},
     }

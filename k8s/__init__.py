@@ -1,0 +1,1 @@
+"""What runs the stylizer on Kubernetes, and the proof that it does (:mod:`k8s.e2e`)."""
