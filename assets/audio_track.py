@@ -5,19 +5,23 @@ stored a second time: ``final_video`` copies the packets from the snapshot of th
 that none changed.
 """
 
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from assets.automation import when_inputs_are_fresh
+from assets.embedded_pictures import CLIP_BUDGET_BYTES, embed
 from assets.failures import TRANSIENT_RETRIES, failures_explained
 from assets.source_video import source_video
 from assets.storage_use import storage_use
 from dagster_project import code_versions
+from dagster_project.errors import DecodeError
 from dagster_project.partitions import clips
 from resources.clip_lease import ClipLease
-from resources.content import current_content, original_file, write_tracks
+from resources.content import current_content, original_file, read_manifest, write_tracks
 from resources.deployment import DecoderResource, ScratchResource
 from resources.media_store import MediaStore
 from resources.records import digest_of
@@ -25,23 +29,36 @@ from resources.store_layout import ContentKeys
 
 if TYPE_CHECKING:
     from dagster_project.video.tracks import TrackDigest
+    from dagster_project.video.waveform import Peaks
 
 
-def read_sound(
-    store: MediaStore, keys: ContentKeys, folder: Path, *, decoder: DecoderResource
-) -> "tuple[TrackDigest, ...]":
-    """Digest every audio track of a content and store the result.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sound:
+    """What is known of the sound of a content; ``loudness`` has nothing of tracks that cannot be decoded."""
+
+    tracks: "tuple[TrackDigest, ...]"
+    loudness: "list[Peaks]"
+
+
+def read_sound(store: MediaStore, keys: ContentKeys, folder: Path, *, decoder: DecoderResource) -> Sound:
+    """Digest every audio track of a content and store the result; look at how loud they are.
 
     Raises:
         ObjectMissingError: neither the snapshot of the upload is there nor the upload itself.
         DecodeError: the sound cannot be read.
     """
     from dagster_project.video.untrusted import scan_tracks
+    from dagster_project.video.waveform import measure_loudness
 
+    loudness: list[Peaks] = []
+    seconds = read_manifest(store, keys).video.duration_seconds
     with original_file(store, keys, folder) as original:
         tracks = scan_tracks(original, limits=decoder.limits)
+        # Packets are delivered as they are, so a track that cannot be decoded is no fault here.
+        with suppress(DecodeError):
+            loudness = measure_loudness(original, seconds=seconds, limits=decoder.limits) if tracks else []
     write_tracks(store, keys, tracks)
-    return tracks
+    return Sound(tracks=tracks, loudness=loudness)
 
 
 @dg.asset(
@@ -64,7 +81,9 @@ def audio_track(
     """The sound of the clip, described by the digest of its packets, which the delivered video must carry unchanged."""
     clip, before = context.partition_key, store.usage
     with failures_explained(), lease.shared(clip), scratch.folder() as folder:
-        tracks = read_sound(store, current_content(store, clip), folder, decoder=decoder)
+        sound = read_sound(store, current_content(store, clip), folder, decoder=decoder)
+    tracks = sound.tracks
+    context.add_asset_metadata(embed(_pictures(sound), budget_bytes=CLIP_BUDGET_BYTES))
     return dg.MaterializeResult(
         data_version=dg.DataVersion(digest_of([track.sha256 for track in tracks])),
         metadata={
@@ -74,6 +93,12 @@ def audio_track(
             **storage_use(store, since=before),
         },
     )
+
+
+def _pictures(sound: Sound) -> dict[str, Any]:
+    from dagster_project.video.waveform import draw_waveform
+
+    return {"waveform": draw_waveform(sound.loudness)} if sound.loudness else {}
 
 
 def _describe(track: "TrackDigest") -> str:

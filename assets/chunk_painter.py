@@ -4,8 +4,8 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from assets.segment_watch import FrameWatcher
 from assets.steady_shots import SteadyShots
 from dagster_project.errors import IntegrityError
 from dagster_project.frame_transform import FrameTransform, Picture, transform_groups
@@ -17,9 +17,6 @@ from resources.media_store import MediaStore
 from resources.progress import Advance
 from resources.records import ChunkObject
 
-if TYPE_CHECKING:
-    from dagster_project.video.flicker import FlickerMeter
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkPainter:
@@ -28,7 +25,7 @@ class ChunkPainter:
     store: MediaStore
     track: VideoTrack
     transform: FrameTransform
-    meter: "FlickerMeter"
+    meter: FrameWatcher
     folder: Path
     advance: Advance
     attempt: CellAttempt

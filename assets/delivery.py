@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from assets.delivery_preview import render_preview
 from dagster_project import code_versions
 from dagster_project.errors import VerificationError
 from dagster_project.video.manifest import VideoManifest
@@ -41,9 +42,13 @@ class Parts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assembled:
-    """A finished file that is not published yet, and what reading it back showed."""
+    """A finished file that is not published yet, and what reading it back showed.
+
+    ``preview`` shows it beside its source; None where that could not be made.
+    """
 
     file: Path
+    preview: Path | None
     picture: "DeliveredPicture"
     report: "StitchReport"
     verification: "Verification"
@@ -132,12 +137,13 @@ def assemble(
         report = stitch_untrusted(
             chunks, parts.manifest, original, file, limits=decoder.limits, on_progress=cumulative(advance)
         )
+        preview = render_preview(original, file, parts.manifest.video.stream_index)  # while the original is at hand
     picture = delivered_picture(parts.manifest.video)
     tracks = read_tracks(store, keys)
     verification = verify_delivery(file, parts.manifest, tracks, picture, report)
     if verification.is_flat and _source_is_flat(store, parts, folder):
         verification = verify_delivery(file, parts.manifest, tracks, picture, report, source_is_flat=True)
-    return Assembled(file=file, picture=picture, report=report, verification=verification)
+    return Assembled(file=file, preview=preview, picture=picture, report=report, verification=verification)
 
 
 def _source_is_flat(store: MediaStore, parts: Parts, folder: Path) -> bool:

@@ -13,6 +13,8 @@ DOCS: Final[Mapping[str, str]] = {
     "clip_settings": "styles.md",
     "styled_frames": "operating.md",
     "final_video": "operating.md",
+    "processing_report": "reports.md",
+    "all_clips_report": "reports.md",
 }
 """File in docs/ by asset."""
 

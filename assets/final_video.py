@@ -15,6 +15,8 @@ from assets.audio_track import audio_track
 from assets.automation import when_inputs_are_fresh
 from assets.checks import delivery_check_specs, flicker_check_spec, flicker_result, recorded_results, results_of
 from assets.delivery import assemble, delivery_digest, find_delivery, gather_parts
+from assets.delivery_preview import ensure_preview, preview_pictures
+from assets.embedded_pictures import CLIP_BUDGET_BYTES, embed
 from assets.failures import TRANSIENT_RETRIES, failures_explained
 from assets.pricing import cost_of_clip
 from assets.publishing import publish
@@ -33,6 +35,7 @@ from resources.progress import Progress
 from resources.receipt import Receipt
 from resources.records import ClipSettings, Delivery, SourceRecord
 from resources.store_layout import settings_key, source_record_key
+from resources.stored_progress import StoredProgress
 
 
 def find_current_delivery(store: MediaStore, clip: str) -> Delivery | None:
@@ -74,13 +77,15 @@ def final_video(
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """The restyled video as the customer gets it: same sound, same timing, no frame lost; with its receipt."""
     clip, before = context.partition_key, store.usage
+    reported = StoredProgress(shown=progress, store=store, clip=clip, run_id=context.run_id)
     with failures_explained(), lease.shared(clip), scratch.folder() as folder:
         parts = gather_parts(store, clip)
-        delivery = find_delivery(store, clip, parts.delivery)
+        delivery, preview = find_delivery(store, clip, parts.delivery), None
         if delivery is not None:
             results = recorded_results(Receipt.read(store, delivery.receipt_key).checks)
         else:
-            assembled = assemble(store, parts, folder, decoder=decoder, progress=progress)
+            assembled = assemble(store, parts, folder, decoder=decoder, progress=reported)
+            preview = assembled.preview
             results = results_of(assembled.verification)
             if not all(result.passed for result in results):
                 yield from results
@@ -93,18 +98,22 @@ def final_video(
             )
         receipt = Receipt.read(store, delivery.receipt_key)
         cost = cost_of_clip(store, context.instance, pricing, clip, len(parts.plan.segments))
+        preview_key = ensure_preview(store, parts, delivery, folder, made=preview)
+        pictures = embed(preview_pictures(store, preview_key, folder), budget_bytes=CLIP_BUDGET_BYTES)
+    context.add_asset_metadata(pictures)
     yield dg.MaterializeResult(
         data_version=dg.DataVersion(delivery.video_sha256),
-        metadata=_describe(store, delivery, receipt) | cost | storage_use(store, since=before),
+        metadata=_describe(store, delivery, receipt, preview_key) | cost | storage_use(store, since=before),
         check_results=[*results, flicker_result("final_video", receipt.flicker)],
     )
 
 
-def _describe(store: MediaStore, delivery: Delivery, receipt: Receipt) -> dict[str, Any]:
+def _describe(store: MediaStore, delivery: Delivery, receipt: Receipt, preview_key: str) -> dict[str, Any]:
     return {
         "video": store.location(delivery.video_key),
         "receipt": store.location(delivery.receipt_key),
         "frames_table": store.location(delivery.table_key),
+        "side_by_side": store.location(preview_key) if preview_key else "none: the source cannot be shown",
         "frames": receipt.counts["frames"],
         "segments": receipt.counts["segments"],
         "duration_seconds": float(Fraction(receipt.delivered["duration_seconds"])),

@@ -26,6 +26,7 @@ from resources.media_store import MediaStore
 from resources.progress import Progress
 from resources.records import ChunkObject, SegmentRecord
 from resources.store_layout import ContentKeys
+from resources.stored_progress import StoredProgress
 
 
 def find_split_segment(store: MediaStore, keys: ContentKeys, segment: Segment) -> SegmentRecord | None:
@@ -131,11 +132,12 @@ def frames(
     unused: dict[str, list[int]] = {}
     for clip, indices in segments_by_clip(context.partition_keys).items():
         before = store.usage
+        reported = StoredProgress(shown=progress, store=store, clip=clip, run_id=context.run_id)
         with failures_explained(), lease.shared(clip), scratch.folder() as folder:
             keys = current_content(store, clip)
             plan = read_plan(store, keys)
             used = [plan.segments[index] for index in indices if index < len(plan.segments)]
-            records = split_segments(store, keys, used, folder, decoder=decoder, progress=progress)
+            records = split_segments(store, keys, used, folder, decoder=decoder, progress=reported)
         found = {record.segment: record for record in records}
         unused[clip] = [index for index in indices if index not in found]
         # One decode serves all segments: what it asked of the store stands with the first of them.

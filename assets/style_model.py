@@ -10,9 +10,11 @@ from typing import Any
 
 import dagster as dg
 
+from assets.embedded_pictures import CLIP_BUDGET_BYTES, embed
 from assets.failures import TRANSIENT_RETRIES, failures_explained
 from assets.gpu_pool import GPU_POOL
 from assets.style_loading import load_style
+from assets.style_pictures import style_pictures
 from assets.style_training import StyleTraining
 from assets.style_training_config import StyleTrainingConfig
 from dagster_project import code_versions
@@ -61,6 +63,8 @@ def style_model(
         # A dot cannot stand in the name of a clip, so this is nobody else's lease.
         with lease.alone(f"style.{style}", on_wait=lambda: progress.say(f"waiting: style {style} is being trained")):
             record = _train_or_load(training, style, config)
+        pictures = embed(style_pictures(store, stylizer, record, folder), budget_bytes=CLIP_BUDGET_BYTES)
+    context.add_asset_metadata(pictures)
     return dg.MaterializeResult(data_version=dg.DataVersion(record.sha256), metadata=_describe(store, record))
 
 

@@ -16,12 +16,14 @@ from assets.automation import unless_held, when_inputs_are_fresh
 from assets.checks import flicker_check_spec, flicker_result
 from assets.chunk_painter import ChunkPainter
 from assets.clip_settings import clip_settings
+from assets.embedded_pictures import CELL_BUDGET_BYTES, embed
 from assets.failures import failures_explained
 from assets.frames import ensure_split, frames
 from assets.gpu_pool import GPU_POOL
 from assets.retries import CELL_RETRIES, attempt_of_step
+from assets.segment_pictures import describe_pictures, sample_stored_chunks
+from assets.segment_watch import SegmentWatch
 from assets.source_video import source_video
-from assets.steadiness import pairs_of_segment
 from assets.steady_shots import find_steady_shots
 from assets.storage_use import storage_use
 from dagster_project import code_versions
@@ -37,6 +39,7 @@ from resources.progress import Progress
 from resources.quote import refuse_held
 from resources.records import ClipSettings, SegmentRecord
 from resources.store_layout import ContentKeys, settings_key
+from resources.stored_progress import StoredProgress
 from resources.stylizer import StylizerResource
 
 
@@ -48,6 +51,7 @@ class StyledSegment:
     num_styled_frames: int
     seconds: float
     flicker: dict[str, Any]
+    pictures: dict[str, Any]
     memory_rung: str
 
 
@@ -84,15 +88,14 @@ def style_segment(
         StyleError: the style cannot be used on this machine.
         AttemptsSpentError: this was tried too often.
     """
-    from dagster_project.video.flicker import FlickerMeter
-
     started = time.monotonic()
     targets = {chunk.index: keys.styled_chunk(settings.look, chunk.index) for chunk in segment.chunks}
     before = SegmentRecord.find(store, keys.styled_segment(segment.index))
     objects = published_chunks(store, segment.chunks, targets, record=before)
     missing = [chunk for chunk in segment.chunks if chunk.index not in objects]
     num_frames, memory_rung = sum(chunk.num_frames for chunk in missing), ""
-    meter, track = FlickerMeter(pairs_of_segment(missing)), read_manifest(store, keys).video
+    watch, track = SegmentWatch(segment, missing), read_manifest(store, keys).video
+    sample_stored_chunks(watch.sampler, store, keys, segment, objects, track, folder)
     if missing:
         attempt.begin(
             keys.styled_attempts(settings.look, segment.index), resumed_frames=segment.num_frames - num_frames
@@ -107,12 +110,13 @@ def style_segment(
             scratch=folder,
             memory_steps_down=attempt.memory_steps_down,
         )
-        with progress.track("style", total=num_frames) as advance:
+        times_key = keys.styled_times(settings.look, segment.index)
+        with progress.track("style", total=num_frames) as advance, watch.times_recorded(store, times_key):
             painter = ChunkPainter(
                 store=store,
                 track=track,
-                transform=transform,
-                meter=meter,
+                transform=watch.timed(transform),
+                meter=watch,
                 folder=folder,
                 advance=advance,
                 attempt=attempt,
@@ -127,7 +131,8 @@ def style_segment(
         record=record,
         num_styled_frames=num_frames,
         seconds=time.monotonic() - started,
-        flicker=meter.report().to_dict(track),
+        flicker=watch.flicker.report().to_dict(track),
+        pictures=describe_pictures(watch.sampler, track),
         memory_rung=memory_rung,
     )
 
@@ -162,6 +167,7 @@ def styled_frames(
     """The frames of one segment, repainted and encoded as they will be delivered. One partition is one GPU job."""
     clip, index = parse_cell(context.partition_key)
     before = store.usage
+    reported = StoredProgress(shown=progress, store=store, clip=clip, segment=index, run_id=context.run_id)
     with (
         failures_explained(),
         attempt_of_step(context, store) as attempt,
@@ -185,9 +191,10 @@ def styled_frames(
             folder,
             stylizer=stylizer,
             decoder=decoder,
-            progress=progress,
+            progress=reported,
             attempt=attempt,
         )
+    context.add_asset_metadata(embed(styled.pictures, budget_bytes=CELL_BUDGET_BYTES))
     return dg.MaterializeResult(
         data_version=dg.DataVersion(styled.record.digest),
         metadata=_describe(styled, settings) | attempt.describe() | storage_use(store, since=before),

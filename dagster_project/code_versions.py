@@ -11,4 +11,5 @@ SPLIT: Final = "1"  # frames: lossless chunks
 TRAIN: Final = "2"  # style_model: what training makes of an image
 STYLE: Final = "2"  # styled_frames: what the transform makes of pixels
 ENCODE: Final = "1"  # styled_frames: how styled pixels become H.264 chunks
+REPORT: Final = "1"  # processing_report, all_clips_report: tables and plots
 DELIVER: Final = "2"  # final_video: mux and receipt

@@ -8,11 +8,13 @@ from typing import Any
 
 import dagster as dg
 
+from assets.all_clips_report import all_clips_report
 from assets.audio_track import audio_track
 from assets.clip_settings import clip_settings
 from assets.documentation import documented
 from assets.final_video import final_video
 from assets.frames import frames
+from assets.processing_report import processing_report
 from assets.source_video import source_video
 from assets.style_model import style_model
 from assets.styled_frames import styled_frames
@@ -29,7 +31,10 @@ from sensors.upload_sensor import upload_sensor
 
 def build_defs(settings: Settings, resource_overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
     """The definitions of a deployment; ``resource_overrides`` replaces resources by name (terminal progress, tests)."""
-    assets = [source_video, audio_track, frames, style_model, clip_settings, styled_frames, final_video]
+    assets = [
+        *(source_video, audio_track, frames, style_model, clip_settings, styled_frames, final_video),
+        *(processing_report, all_clips_report),
+    ]
     return dg.Definitions(
         assets=documented(assets, docs_url=settings.docs_url),
         jobs=all_jobs,

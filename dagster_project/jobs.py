@@ -9,10 +9,12 @@ from typing import Any
 
 import dagster as dg
 
+from assets.all_clips_report import all_clips_report
 from assets.audio_track import audio_track
 from assets.clip_settings import clip_settings
 from assets.final_video import final_video
 from assets.frames import frames
+from assets.processing_report import processing_report
 from assets.source_video import source_video
 from assets.style_model import style_model
 from assets.styled_frames import styled_frames
@@ -73,6 +75,12 @@ deliver_clip_job = _job(
     purpose="operate",
     about="Rebuild the final video of a clip from its styled segments, check it and deliver it.",
 )
+report_clip_job = _job(
+    "report_clip_job", processing_report, purpose="reports", about="Report what a delivered clip took."
+)
+report_all_clips_job = _job(
+    "report_all_clips_job", all_clips_report, purpose="reports", about="Report what all clips took."
+)
 
 all_jobs = [
     load_style_job,
@@ -84,5 +92,7 @@ all_jobs = [
     style_segment_job,
     deliver_clip_job,
     approve_clip_job,
+    report_clip_job,
+    report_all_clips_job,
     retire_clip_job,
 ]

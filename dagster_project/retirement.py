@@ -50,7 +50,7 @@ class Retirement:
         return sum(info.size_bytes for info in self.objects)
 
     def by_folder(self) -> dict[str, list[ObjectInfo]]:
-        """The objects by what they are: ``work/<clip>/<content>/original``, ``frames`` and ``styled``."""
+        """The objects by what they are: ``work/<clip>/<content>/original``, ``frames``, ``styled`` ...."""
         folders: dict[str, list[ObjectInfo]] = defaultdict(list)
         for info in self.objects:
             folders["/".join(PurePosixPath(info.key).parts[:4])].append(info)

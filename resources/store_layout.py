@@ -17,12 +17,16 @@
     clips/<clip>/source.json                    which content was read last
     clips/<clip>/settings.json                  how the clip shall look
     clips/<clip>/quote.json, approval.json      what it is expected to cost, and that somebody allowed it
+    clips/<clip>/report.json                    what its last delivery took, in all
+    clips/<clip>/reports/<delivery>/…           the same per frame, segment and try
+    clips/_all/…                                the report on all clips
     clips/<clip>/<content>/manifest.json, plan.json, tracks-<v>.json
     work/<clip>/progress/<stage>-<segment>.json how far a step is that is executed now
     work/<clip>/<content>/original              snapshot of the content
     work/<clip>/<content>/frames/<v>/…          lossless chunks and one record per segment
-    work/<clip>/<content>/styled/<look>/…       styled chunks, statistics of shots, attempts at each segment
+    work/<clip>/<content>/styled/<look>/…       styled chunks, times of their frames, statistics of shots, attempts
     work/<clip>/<content>/styled/<segment>.json one record per segment
+    work/<clip>/<content>/previews/…            source and delivery side by side
     delivery/<clip>/<delivery>/…                video, receipt.json, frames.parquet; never changed
     delivery/<clip>/latest.json                 the current delivery
 
@@ -99,6 +103,21 @@ def registration_key(clip: str) -> str:
 def source_record_key(clip: str) -> str:
     """Where it stands which content of a clip was read last."""
     return f"clips/{clip}/source.json"
+
+
+def report_totals_key(clip: str) -> str:
+    """What the last delivery of a clip took, in all."""
+    return f"clips/{clip}/report.json"
+
+
+def report_key(clip: str, delivery: str, name: str) -> str:
+    """Where the file ``name`` of the report on one delivery lies."""
+    return f"clips/{clip}/reports/{delivery[:DIGEST_LENGTH]}/{name}"
+
+
+def clips_report_key(name: str) -> str:
+    """Where the file ``name`` of the report on all clips lies. No clip is called so: its name has no underscore."""
+    return f"clips/_all/{name}"
 
 
 def settings_key(clip: str) -> str:
@@ -191,6 +210,10 @@ class ContentKeys:
         """Common beginning of the keys of those records."""
         return f"{self.intermediates}/frames/{code_versions.SPLIT}/segment-"
 
+    def preview(self, delivery: str) -> str:
+        """A short film, the source and one delivery side by side."""
+        return f"{self.intermediates}/previews/{delivery[:DIGEST_LENGTH]}.mp4"
+
     def styled_chunk(self, look: str, chunk: int) -> str:
         """One styled chunk."""
         return f"{self.intermediates}/styled/{look[:DIGEST_LENGTH]}/{chunk:05d}.mkv"
@@ -198,6 +221,10 @@ class ContentKeys:
     def shot_statistics(self, look: str, start: int) -> str:
         """What the shot that begins with frame ``start`` is painted by, if its statistics are frozen."""
         return f"{self.intermediates}/styled/{look[:DIGEST_LENGTH]}/shot-{start:06d}.json"
+
+    def styled_times(self, look: str, segment: int) -> str:
+        """How long each frame of a segment took, in that look."""
+        return f"{self.intermediates}/styled/{look[:DIGEST_LENGTH]}/times-{segment:03d}.parquet"
 
     def styled_segment(self, segment: int) -> str:
         """Record of the styled chunks of one segment, in the look it was given last."""

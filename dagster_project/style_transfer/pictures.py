@@ -6,6 +6,7 @@ torch, so that a child process can do it quickly.
 
 import io
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,20 @@ def side_by_side(before: Picture, after: Picture, *, height: int) -> Picture:
     pair = Image.fromarray(np.concatenate([before, after], axis=1))
     width = round(pair.width * height / pair.height)
     return np.asarray(pair.resize((width, height), Image.Resampling.LANCZOS))
+
+
+def joined(pictures: Sequence[Picture], *, height: int, gap: int = 8) -> Picture:
+    """Pictures from left to right, each ``height`` pixels high, on white with ``gap`` columns between them."""
+    images = [Image.fromarray(picture) for picture in pictures]
+    images = [
+        image.resize((round(image.width * height / image.height), height), Image.Resampling.LANCZOS) for image in images
+    ]
+    row = Image.new("RGB", (sum(image.width for image in images) + gap * (len(images) - 1), height), "white")
+    left = 0
+    for image in images:
+        row.paste(image, (left, 0))
+        left += image.width + gap
+    return np.asarray(row)
 
 
 def _opened(path: Path, max_pixels: int) -> Image.Image:

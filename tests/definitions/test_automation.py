@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -24,6 +25,7 @@ class Automation:
         self._definitions = build_defs(Settings(home=Path("/nowhere")))
         self._instance = instance
         self._cursor = None
+        self.now = datetime(2030, 1, 1, 12, 1, tzinfo=UTC)  # no quarter of an hour begins while a story is told
         instance.add_dynamic_partitions("clips", [CLIP])
 
     def report(self, asset: str, *partitions: str) -> None:
@@ -32,7 +34,10 @@ class Automation:
 
     def tick(self) -> dict[str, set[str]]:
         """What is requested now: partition keys by asset."""
-        result = dg.evaluate_automation_conditions(self._definitions, self._instance, cursor=self._cursor)
+        self.now += timedelta(seconds=10)
+        result = dg.evaluate_automation_conditions(
+            self._definitions, self._instance, cursor=self._cursor, evaluation_time=self.now
+        )
         self._cursor = result.cursor
         return {
             key.to_user_string(): partitions
@@ -91,6 +96,8 @@ def delivered(automation: Automation) -> Automation:
     automation.style_all()
     automation.tick()
     automation.report("final_video", CLIP)
+    assert automation.tick() == {"processing_report": {CLIP}}
+    automation.report("processing_report", CLIP)
     assert automation.tick() == {}
     return automation
 
@@ -144,6 +151,7 @@ def test_every_split_segment_is_styled_and_the_last_one_starts_the_delivery(auto
     automation.report("styled_frames", USED[1])
     assert automation.tick() == {"final_video": {CLIP}}
     automation.report("final_video", CLIP)
+    assert automation.tick() == {"processing_report": {CLIP}}
     assert automation.tick() == {}
 
 
@@ -198,3 +206,18 @@ def test_a_clip_that_is_retired_with_work_to_do_starts_nothing(delivered: Automa
     delivered.choose_look()
     delivered.retire()
     assert delivered.tick() == {}
+
+
+def test_clips_that_are_reported_together_start_one_report_on_all_clips_when_a_quarter_is_over(
+    delivered: Automation,
+) -> None:
+    for _ in range(3):
+        delivered.report("processing_report", CLIP)
+        assert delivered.tick() == {}
+    delivered.now += timedelta(minutes=15)
+    assert delivered.tick() == {"all_clips_report": {"None"}}
+    delivered.now += timedelta(minutes=15)
+    assert delivered.tick() == {}, "nothing was reported since"
+    delivered.report("processing_report", CLIP)
+    delivered.now += timedelta(minutes=15)
+    assert delivered.tick() == {"all_clips_report": {"None"}}

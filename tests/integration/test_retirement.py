@@ -81,7 +81,7 @@ def test_it_loses_what_can_be_made_again_and_its_key_and_nothing_else(delivered:
     assert plan.returncode == 0, plan.stderr
     assert plan.stdout.startswith(f"would retire {NAME}: ")
     kinds = [line.split(":")[0].rpartition("/")[2] for line in plan.stdout.splitlines()[1:]]
-    assert kinds == ["frames", "original", "styled"]
+    assert kinds == ["frames", "original", "previews", "styled"]
     assert (delivered.keys(), delivered.clips()) == (before, [NAME])
     result = stylize("retire", f"{NAME}.mp4", "--home", delivered.home)
     assert result.stdout == plan.stdout.replace("would retire", "retired")
