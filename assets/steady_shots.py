@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -18,11 +18,20 @@ from dagster_project.video.manifest import VideoTrack
 from dagster_project.video.plan import Chunk, Segment, SegmentPlan
 from resources.content import read_manifest, read_plan
 from resources.media_store import MediaStore
-from resources.records import ClipSettings, SegmentRecord, ShotStatistics
+from resources.records import ClipSettings, Record, SegmentRecord
 from resources.store_layout import ContentKeys
 
 FRAMES_PER_SHOT: Final = 3
 """That are looked at: in the middle of each third, so that what enters late counts, and a fade at either end little."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShotStatistics(Record):
+    """What frames ``[start, stop)`` of the clip, one shot, are painted by; ``statistics`` is the transform's own."""
+
+    start: int
+    stop: int
+    statistics: list[Any]
 
 
 def find_steady_shots(

@@ -268,15 +268,6 @@ class SegmentRecord(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShotStatistics(Record):
-    """What frames ``[start, stop)`` of the clip, one shot, are painted by; ``statistics`` is the transform's own."""
-
-    start: int
-    stop: int
-    statistics: list[Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery(Record):
     """The current delivery of a clip: its three objects, each with the digest that it must have."""
 
