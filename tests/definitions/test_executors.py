@@ -11,7 +11,7 @@ from dagster._core.definitions.reconstruct import ReconstructableJob, Reconstruc
 from assets.gpu_pool import GPU_POOL
 from dagster_project.definitions import build_defs
 from dagster_project.partitions import styles
-from dagster_project.settings import ExecutorName, Settings
+from dagster_project.settings import PROJECT_ROOT, ExecutorName, Settings
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ def test_who_styles_or_trains_is_in_the_pool_of_gpus_and_nobody_else() -> None:
 def test_a_step_in_a_process_of_its_own_does_its_work(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STYLIZE_HOME", str(home))
     repository = ReconstructableRepository(
-        ModuleCodePointer("tests.definitions.multiprocess_definitions", "defs", None)
+        ModuleCodePointer("tests.definitions.multiprocess_definitions", "defs", str(PROJECT_ROOT))
     )
     with dg.DagsterInstance.local_temp(str(home.parent)) as instance:
         instance.add_dynamic_partitions(str(styles.name), ["great-wave"])
