@@ -22,13 +22,18 @@ SAMPLES: dict[str, Any] = {
     "name": "film.mp4",
     "segment": 3,
     "sha256": "cd" * 32,
+    "stage": "style",
+    "start": 48,
     "style": "starry-night",
     "suffix": ".safetensors",
     "upload": "landing/film.mp4",
     "version": "0123456789abcdef",
 }
 
-EXPIRING = {"original", "frames_chunk", "frames_segment", "styled_chunk", "styled_segment"}
+EXPIRING = {
+    *("original", "frames_chunk", "frames_segment", "frames_segments", "preview", "progress_key"),
+    *("styled_chunk", "styled_segment", "styled_segments", "styled_attempts", "styled_times", "shot_statistics"),
+}
 
 
 def _call(function: Any) -> str:
