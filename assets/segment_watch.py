@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from assets.steadiness import pairs_of_segment
 from dagster_project.errors import StoreError
@@ -10,9 +10,6 @@ from dagster_project.frame_transform import FrameTransform, Picture
 from dagster_project.video.plan import Chunk, Segment
 from resources.media_store import MediaStore
 from resources.segment_times import write_segment_times
-
-if TYPE_CHECKING:
-    pass
 
 
 class FrameWatcher(Protocol):

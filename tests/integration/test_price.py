@@ -23,6 +23,7 @@ from resources.records import Registration
 from resources.store_layout import quote_key, registration_key
 from resources.uploads import Upload, UploadVersion
 from sensors.upload_states import VersionWatch
+from tests.quotes import dear_quote
 
 Clip = Callable[[str], Path]
 NAME = "film"
@@ -153,19 +154,7 @@ def test_other_content_under_the_same_name_needs_an_approval_of_its_own(held: Pr
 
 
 def test_a_held_clip_makes_way_for_another_version_and_an_approved_one_does_not(priced: Priced) -> None:
-    quote = Quote(
-        sha256="f" * 64,
-        num_frames=48,
-        width=1920,
-        height=1080,
-        device="cuda",
-        seconds=600.0,
-        basis="measured",
-        cost=4.2,
-        currency="EUR",
-        budget=2.0,
-    )
-    quote.write(priced.store, quote_key(NAME))
+    dear_quote().write(priced.store, quote_key(NAME))
     Registration(landing_key=f"landing/{NAME}.mp4").write(priced.store, registration_key(NAME))
     priced.instance.add_dynamic_partitions("clips", [NAME])
     version = UploadVersion.of(Upload(key=f"landing/{NAME}.mp4", etag="1", size_bytes=1), "read")

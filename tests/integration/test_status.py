@@ -21,7 +21,6 @@ from resources.content import write_plan
 from resources.local_process import process_tags
 from resources.media_store import MediaStore
 from resources.progress_reports import ProgressReport
-from resources.quote import Quote
 from resources.records import ClipSettings, Registration, SegmentRecord, SourceRecord
 from resources.store_layout import (
     ContentKeys,
@@ -33,6 +32,7 @@ from resources.store_layout import (
 )
 from resources.uploads import UploadLedger, UploadVersion, find_uploads
 from tests.conftest import Stylize
+from tests.quotes import dear_quote
 
 LOOK = ClipSettings(style="great-wave", model_key="m", model_sha256="0", device="cpu", precision="fp32")
 
@@ -171,19 +171,7 @@ def test_a_rejected_upload_is_shown_with_its_reason(deployment: Deployment) -> N
 
 def test_a_held_clip_says_what_it_costs_and_how_to_approve_it(deployment: Deployment) -> None:
     deployment.read("film", num_segments=2)
-    quote = Quote(
-        sha256="f" * 64,
-        num_frames=48,
-        width=1920,
-        height=1080,
-        device="cuda",
-        seconds=600.0,
-        basis="measured",
-        cost=4.2,
-        currency="EUR",
-        budget=2.0,
-    )
-    quote.write(deployment.store, quote_key("film"))
+    dear_quote().write(deployment.store, quote_key("film"))
     assert deployment.facts("film")["state"] == "held"
     shown = deployment.show()
     assert "4.20 EUR quoted, waits for" in shown
