@@ -8,10 +8,10 @@ from dagster_k8s.models import k8s_model_from_dict, k8s_snake_case_dict
 from kubernetes import client
 
 from dagster_project.step_pods import merged
+from k8s import chart
+from k8s.documents import Document
 from k8s.e2e.instance import INSTANCE_CONFIG_MAP, SECRET, WORKSPACE_CONFIG_MAP, chart_values
 from k8s.e2e.options import Options
-from tests.deployment_files import chart
-from tests.deployment_files.documents import Document
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - who may come near is a matter of network policies
 WORKSPACE_FILE = "/dagster-workspace/workspace.yaml"

@@ -7,9 +7,9 @@ from typing import Any
 import yaml
 
 from dagster_project.step_pods import merged
+from k8s import chart
+from k8s.documents import Document, values
 from k8s.e2e.options import Options
-from tests.deployment_files import chart
-from tests.deployment_files.documents import Document, values
 
 PASSWORD_VARIABLE = "DAGSTER_PG_PASSWORD"  # noqa: S105 - a name
 SECRET = "stylizer-e2e"  # noqa: S105 - a name

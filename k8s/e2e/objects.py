@@ -5,11 +5,11 @@ from typing import Any
 
 from kubernetes import client
 
+from k8s import chart
+from k8s.documents import Document, manifests
 from k8s.e2e import instance
 from k8s.e2e.deployments import Server, deployment, service
 from k8s.e2e.options import Options
-from tests.deployment_files import chart
-from tests.deployment_files.documents import Document, manifests
 
 RUN_LABEL = "stylize-e2e"
 """Bears the run's name, on the namespace and on what lies in no namespace: only what has it is ever removed."""

@@ -5,11 +5,11 @@ from typing import Any
 
 from kubernetes import client
 
+from k8s import chart
 from k8s.e2e.cluster import Cluster, found, wait_until
 from k8s.e2e.deployments import pod_template
 from k8s.e2e.instance import SECRET, chart_values
 from k8s.e2e.options import E2eError, Options
-from tests.deployment_files import chart
 
 DEADLINE_SECONDS = 180.0
 ENDS = ("Succeeded", "Failed")

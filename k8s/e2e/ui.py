@@ -5,11 +5,11 @@ from typing import Any
 import dagster as dg
 from kubernetes.client.exceptions import ApiException
 
+from k8s import chart
 from k8s.e2e.cluster import Cluster
 from k8s.e2e.deployments import WEBSERVER
 from k8s.e2e.instance import chart_values
 from k8s.e2e.options import E2eError
-from tests.deployment_files import chart
 
 # What the UI sends for "Materialize selected" with one partition, and with several.
 LAUNCH_RUN = """

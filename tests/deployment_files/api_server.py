@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from tests.deployment_files.documents import Document
+from k8s.documents import Document
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from dagster_project.definitions import build_defs
 from dagster_project.settings import load_settings
-from tests.deployment_files import chart
-from tests.deployment_files.documents import values
+from k8s import chart
+from k8s.documents import values
 
 defs = build_defs(load_settings(chart.code_location(values())["env"]))

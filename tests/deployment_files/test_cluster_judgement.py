@@ -14,6 +14,7 @@ import pytest
 from dagster_k8s.models import k8s_model_from_dict, k8s_snake_case_dict
 from kubernetes import client
 
+from k8s.documents import K8S, ROOT
 from k8s.e2e import instance
 from k8s.e2e.attempts import attempt_faults, frames_lost
 from k8s.e2e.kills import kill_order
@@ -23,7 +24,6 @@ from k8s.e2e.pods import SeenPod, first_seen
 from k8s.e2e.rights import expected_rights, rights_faults
 from resources.attempts import Attempt, Reason
 from tests.deployment_files.cluster_options import ENVIRONMENT, options_of_run
-from tests.deployment_files.documents import K8S, ROOT
 
 # Pods as they were seen.
 

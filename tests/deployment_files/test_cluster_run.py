@@ -15,12 +15,12 @@ from kubernetes import client
 
 from dagster_project.definitions import build_defs
 from dagster_project.settings import load_settings
+from k8s import chart
+from k8s.documents import Document, values
 from k8s.e2e import instance, objects
 from k8s.e2e.deployments import servers
 from k8s.e2e.options import E2eError, Options
-from tests.deployment_files import chart
 from tests.deployment_files.cluster_options import HOST_FOLDERS, RUN, options_of_run
-from tests.deployment_files.documents import Document, values
 from tests.deployment_files.kubernetes_fields import faults
 
 

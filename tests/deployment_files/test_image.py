@@ -8,8 +8,8 @@ import yaml
 from dagster._cli.api import api_cli
 
 from dagster_project.settings import Settings
-from tests.deployment_files import chart
-from tests.deployment_files.documents import K8S, ROOT, values
+from k8s import chart
+from k8s.documents import K8S, ROOT, values
 
 DOCKERFILE = (K8S / "Dockerfile").read_text()
 # Without comments, and with continued lines joined.

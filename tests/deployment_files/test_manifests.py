@@ -5,17 +5,17 @@ from typing import Any
 
 import pytest
 
-from tests.deployment_files.documents import (
+from k8s.documents import (
     K8S,
     MANIFESTS,
     Document,
-    kustomize,
     manifests,
     name_of,
     of_kind,
     pod_templates,
 )
 from tests.deployment_files.kubernetes_fields import faults_of_object
+from tests.deployment_files.kustomized import kustomize
 
 OBJECTS = [pytest.param(document, id=f"{name_of(document)}-{index}") for index, document in enumerate(manifests())]
 PODS = [pytest.param(template, id=name) for name, template in pod_templates()]

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from dagster_project.cli.app import app
 from dagster_project.telemetry.metrics import Metrics
-from tests.deployment_files import chart
-from tests.deployment_files.documents import K8S, ROOT, Document, of_kind, values
+from k8s import chart
+from k8s.documents import K8S, ROOT, Document, of_kind, values
 
 DASHBOARD = json.loads((K8S / "grafana" / "stylize.json").read_text())
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]

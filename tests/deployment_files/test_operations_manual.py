@@ -8,7 +8,7 @@ import yaml
 from dagster_project import errors
 from dagster_project.cli.app import app
 from dagster_project.settings import Settings
-from tests.deployment_files.documents import K8S, ROOT, manifests
+from k8s.documents import K8S, ROOT, manifests
 from tests.deployment_files.test_metrics import EXPORTED, PANELS
 
 MANUAL = (ROOT / "docs" / "operations.md").read_text()

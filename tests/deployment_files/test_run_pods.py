@@ -10,9 +10,9 @@ from dagster._core.origin import JobPythonOrigin, RepositoryPythonOrigin
 from dagster._core.storage.dagster_run import DagsterRunStatus
 from dagster_k8s import K8sRunLauncher
 
-from tests.deployment_files import chart
+from k8s import chart
+from k8s.documents import Document, of_kind, values
 from tests.deployment_files.api_server import recording_api_server, write_kubeconfig
-from tests.deployment_files.documents import Document, of_kind, values
 from tests.deployment_files.kubernetes_fields import faults
 from tests.deployment_files.snapshots import check_snapshot
 

@@ -14,9 +14,9 @@ from dagster._core.code_pointer import ModuleCodePointer
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 
 from dagster_project.pod_settings import PodSettings
-from tests.deployment_files import chart
+from k8s import chart
+from k8s.documents import K8S, Document, of_kind, values
 from tests.deployment_files.api_server import recording_api_server, write_kubeconfig
-from tests.deployment_files.documents import K8S, Document, of_kind, values
 from tests.deployment_files.kubernetes_fields import faults
 from tests.deployment_files.snapshots import check_snapshot
 

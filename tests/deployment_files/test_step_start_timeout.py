@@ -8,9 +8,9 @@ import pytest
 from dagster_k8s import k8s_job_executor
 
 from dagster_project.step_start_timeout import with_start_timeout
-from tests.deployment_files import chart
+from k8s import chart
+from k8s.documents import Document, values
 from tests.deployment_files.api_server import recording_api_server, write_kubeconfig
-from tests.deployment_files.documents import Document, values
 
 UNSCHEDULABLE = {
     "phase": "Pending",

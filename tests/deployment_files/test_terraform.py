@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from dagster_project.settings import Settings
+from k8s import chart
+from k8s.documents import K8S, MANIFESTS, ROOT, Document, of_kind, values
 from resources.azure_store import MEDIA_AREAS, OPERATIONS_AREAS
-from tests.deployment_files import chart
-from tests.deployment_files.documents import K8S, MANIFESTS, ROOT, Document, of_kind, values
 
 AZURE = K8S / "azure"
 SOURCES = {path.name: path.read_text() for path in sorted(AZURE.glob("*.tf"))}

@@ -19,9 +19,10 @@ from kubernetes import client
 from dagster_project.cli.home import INSTANCE_SETTINGS
 from dagster_project.pod_settings import PodSettings
 from dagster_project.settings import Settings, load_settings
-from tests.deployment_files import chart
-from tests.deployment_files.documents import MANIFESTS, ROOT, Document, kustomize, name_of, of_kind, values
+from k8s import chart
+from k8s.documents import MANIFESTS, ROOT, Document, name_of, of_kind, values
 from tests.deployment_files.kubernetes_fields import faults
+from tests.deployment_files.kustomized import kustomize
 
 
 def _faults(value: Any, keys: Any, where: str = "values") -> Iterator[str]:

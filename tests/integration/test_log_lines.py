@@ -14,9 +14,9 @@ from assets.failures import failures_explained
 from dagster_project.cli.home import INSTANCE_SETTINGS, open_instance
 from dagster_project.errors import IntegrityError
 from dagster_project.settings import Settings
+from k8s import chart
+from k8s.documents import values
 from tests.conftest import Stylize
-from tests.deployment_files import chart
-from tests.deployment_files.documents import values
 
 Clip = Callable[[str], Path]
 PYTHON_LOGS = {"python_logs": chart.instance_config(values())["python_logs"]}

@@ -7,7 +7,7 @@ is for finding a slip before that, and for handing the result to Dagster's own c
 import re
 from typing import Any
 
-from tests.deployment_files.documents import Document
+from k8s.documents import Document
 
 RELEASE = "stylizer"
 NAMESPACE = "stylize"

@@ -1,16 +1,13 @@
 """The files of k8s/, read strictly."""
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 K8S = ROOT / "k8s"
 MANIFESTS = K8S / "manifests"
 
@@ -66,14 +63,3 @@ def pod_templates() -> Iterator[tuple[str, Document]]:
     for document in manifests():
         if "template" in document.get("spec", {}):
             yield name_of(document), document["spec"]["template"]
-
-
-@cache
-def kustomize(folder: Path) -> list[Document]:
-    """What `kubectl apply -k` would send; to be read, not changed. Skips where there is no kubectl."""
-    kubectl = shutil.which("kubectl")
-    if kubectl is None:
-        pytest.skip("kubectl is not installed")
-    built = subprocess.run([kubectl, "kustomize", str(folder)], capture_output=True, text=True, check=False)
-    assert built.returncode == 0, built.stderr
-    return parse(built.stdout)
