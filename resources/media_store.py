@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dagster_project.errors import IntegrityError, ObjectMissingError
+from resources.store_layout import writer_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,5 +203,5 @@ class MediaStore(abc.ABC):
         if expected is not None and found != expected:
             raise IntegrityError(
                 f"the stored object {key!r} is damaged: its SHA-256 is {found}, its manifest says {expected};"
-                " materialize the asset that wrote it again"
+                f" materialize {writer_of(key)} again"
             )

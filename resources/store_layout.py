@@ -49,6 +49,18 @@ PHOTOGRAPHS = "models/content/"
 RESERVED_STYLES = frozenset({"features", "content"})
 """Names that no style can have: folders of something else lie there."""
 
+_WRITERS = {"original": "source_video", "frames": "frames", "styled": "styled_frames", "previews": "final_video"}
+
+
+def writer_of(key: str) -> str:
+    """The asset, and its clip or style, that writes the object with this key again, in words for a message."""
+    match key.split("/"):
+        case ["work", clip, _, part, *_] if part in _WRITERS:
+            return f"{_WRITERS[part]} of clip {clip!r}"
+        case ["models", style, _]:
+            return f"style_model of style {style!r}"
+    return "the asset that wrote it"
+
 
 def landing_key(name: str) -> str:
     """Where the upload ``name`` lies."""

@@ -51,7 +51,8 @@ def test_a_damaged_chunk_fails_its_partition_alone_and_after_its_repair_the_clip
     assert failed.returncode == 2
     assert failed.stdout == ""
     assert len(failed.stderr.splitlines()) == 1
-    assert "is damaged" in failed.stderr
+    assert "is damaged: its SHA-256 is" in failed.stderr
+    assert f"; materialize frames of clip '{split_clip['clip']}' again" in failed.stderr
     assert not list((home / "store").glob("delivery/**/*.*"))
     styled = [path.name for path in (home / "store").glob("work/*/*/styled/segment-*.json")]
     assert styled == ["segment-001.json"]
@@ -74,7 +75,7 @@ def test_a_damaged_styled_chunk_is_never_delivered_and_is_made_again(
     _damage(next((home / "store").glob("work/*/*/styled/*/00001.mkv")))
     failed = stylize("video", clip("constant_rate"), "--home", home)
     assert failed.returncode == 2
-    assert "is damaged" in failed.stderr
+    assert f"; materialize styled_frames of clip '{first['clip']}' again" in failed.stderr
     assert not list((home / "store").glob("delivery/**/*.*"))
     assert _materialize(home, "style_segment_job", f"{first['clip']}|001")
     assert digest_of_file(Path(restyle(clip("constant_rate"))["output"])) == digest
