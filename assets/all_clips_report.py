@@ -51,8 +51,9 @@ def all_clips_report(context: dg.AssetExecutionContext, store: dg.ResourceParam[
         table = _updated(store, find_clips_table(store), context.instance)
         place = write_clips_table(store, table)
     plot = None if table.empty else rendered(draw_clips(table))
-    context.add_asset_metadata(embed({"clips": plot}, budget_bytes=CLIP_BUDGET_BYTES))
-    return dg.MaterializeResult(metadata={"clips_file": place, **_describe(table)})
+    pictures = embed({"clips": plot}, budget_bytes=CLIP_BUDGET_BYTES)
+    context.add_asset_metadata(pictures | {"clips_file": place, **_describe(table)})
+    return dg.MaterializeResult()
 
 
 def _updated(store: MediaStore, before: "pd.DataFrame | None", instance: dg.DagsterInstance) -> "pd.DataFrame":

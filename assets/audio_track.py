@@ -83,16 +83,16 @@ def audio_track(
     with failures_explained(), lease.shared(clip), scratch.folder() as folder:
         sound = read_sound(store, current_content(store, clip), folder, decoder=decoder)
     tracks = sound.tracks
-    context.add_asset_metadata(embed(_pictures(sound), budget_bytes=CLIP_BUDGET_BYTES))
-    return dg.MaterializeResult(
-        data_version=dg.DataVersion(digest_of([track.sha256 for track in tracks])),
-        metadata={
+    context.add_asset_metadata(
+        embed(_pictures(sound), budget_bytes=CLIP_BUDGET_BYTES)
+        | {
             "tracks": len(tracks),
             "packets": sum(track.num_packets for track in tracks),
             "sound": "; ".join(map(_describe, tracks)) or "none",
             **storage_use(store, since=before),
-        },
+        }
     )
+    return dg.MaterializeResult(data_version=dg.DataVersion(digest_of([track.sha256 for track in tracks])))
 
 
 def _pictures(sound: Sound) -> dict[str, Any]:

@@ -109,7 +109,7 @@ def _load_second(
 @dg.asset(
     partitions_def=clips,
     deps=[dg.AssetDep(style_model, partition_mapping=dg.AllPartitionMapping())],
-    group_name="styles",
+    group_name="look",
     kinds={"json"},
     owners=["team:artists"],
     code_version=code_versions.STYLE,

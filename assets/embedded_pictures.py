@@ -25,7 +25,8 @@ CLIP_BUDGET_BYTES: Final = 128 * 1024
 def embed(pictures: "Mapping[str, Picture | Loop | None]", *, budget_bytes: int) -> dict[str, dg.MetadataValue]:
     """Markdown with one picture each, all of it together at most ``budget_bytes`` long.
 
-    Give it to ``context.add_asset_metadata``: what a step returns with its result is stored twice.
+    Give it to ``context.add_asset_metadata``, before all else, so that the UI shows it at the top: what a step returns
+    with its result is stored twice, and shown above that.
 
     Args:
         pictures: by the name that the UI shows; what is None is left out. They share the budget equally, and what one

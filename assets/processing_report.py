@@ -95,9 +95,13 @@ def processing_report(
         tables = {"frames": frames, "segments": segments_table(facts, frames), "tries": tries_table(facts.tries)}
         figures = totals(facts, frames)
         places = write_clip_report(store, clip, delivery.delivery, tables, figures)
-    context.add_asset_metadata(embed(_plots(tables), budget_bytes=CLIP_BUDGET_BYTES))
     described = {name: "not known" if value is None else value for name, value in figures.items()}
-    return dg.MaterializeResult(metadata=described | {f"{name}_file": place for name, place in places.items()})
+    context.add_asset_metadata(
+        embed(_plots(tables), budget_bytes=CLIP_BUDGET_BYTES)
+        | described
+        | {f"{name}_file": place for name, place in places.items()}
+    )
+    return dg.MaterializeResult()
 
 
 def _plots(tables: "dict[str, pd.DataFrame]") -> dict[str, Any]:

@@ -32,7 +32,7 @@ from resources.stylizer import StylizerResource
 
 @dg.asset(
     partitions_def=styles,
-    group_name="styles",
+    group_name="look",
     kinds={"pytorch"},
     owners=["team:artists"],
     code_version=f"{code_versions.STYLE}.{code_versions.TRAIN}",
@@ -64,8 +64,8 @@ def style_model(
         with lease.alone(f"style.{style}", on_wait=lambda: progress.say(f"waiting: style {style} is being trained")):
             record = _train_or_load(training, style, config)
         pictures = embed(style_pictures(store, stylizer, record, folder), budget_bytes=CLIP_BUDGET_BYTES)
-    context.add_asset_metadata(pictures)
-    return dg.MaterializeResult(data_version=dg.DataVersion(record.sha256), metadata=_describe(store, record))
+    context.add_asset_metadata(pictures | _describe(store, record))
+    return dg.MaterializeResult(data_version=dg.DataVersion(record.sha256))
 
 
 def _train_or_load(training: StyleTraining, style: str, config: StyleTrainingConfig) -> StyleRecord:

@@ -194,10 +194,14 @@ def styled_frames(
             progress=reported,
             attempt=attempt,
         )
-    context.add_asset_metadata(embed(styled.pictures, budget_bytes=CELL_BUDGET_BYTES))
+    context.add_asset_metadata(
+        embed(styled.pictures, budget_bytes=CELL_BUDGET_BYTES)
+        | _describe(styled, settings)
+        | attempt.describe()
+        | storage_use(store, since=before)
+    )
     return dg.MaterializeResult(
         data_version=dg.DataVersion(styled.record.digest),
-        metadata=_describe(styled, settings) | attempt.describe() | storage_use(store, since=before),
         check_results=[flicker_result("styled_frames", styled.flicker)],
     )
 

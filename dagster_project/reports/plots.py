@@ -55,7 +55,7 @@ def draw_timeline(frames: "pd.DataFrame", *, flicker_threshold: float) -> "Figur
     flicker.plot(looked_at["shown_seconds"], looked_at["flicker"] * MILLISECONDS, "o-", color=COLORS["flicker"], ms=3)
     flicker.axhline(flicker_threshold * MILLISECONDS, color=COLORS["neutral"], linestyle="--", linewidth=1)
     flicker.set(title="Flicker (warping error; dashed: what is reported)", ylabel="1/1000", ylim=(0, None))
-    flicker.set_xlabel("seconds of film")
+    flicker.set(xlabel="seconds of film", xlim=times.get_xlim())
     return figure
 
 
