@@ -44,9 +44,14 @@ def flicker_check_spec(asset: str, partitions: dg.PartitionsDefinition) -> dg.As
     )
 
 
+def is_steady(found: Mapping[str, Any]) -> bool:
+    """Whether what :meth:`dagster_project.video.flicker.FlickerReport.to_dict` found is no flicker."""
+    return found.get("worst_error", 0.0) <= found.get("threshold", 0.0)
+
+
 def flicker_result(asset: str, found: Mapping[str, Any]) -> dg.AssetCheckResult:
     """What :meth:`dagster_project.video.flicker.FlickerReport.to_dict` found; nothing to look at is no flicker."""
-    steady = found.get("worst_error", 0.0) <= found.get("threshold", 0.0)
+    steady = is_steady(found)
     return dg.AssetCheckResult(
         check_name=FLICKER_CHECK,
         asset_key=asset,

@@ -15,6 +15,7 @@ from assets.audio_track import audio_track
 from assets.automation import when_inputs_are_fresh
 from assets.checks import delivery_check_specs, flicker_check_spec, flicker_result, recorded_results, results_of
 from assets.delivery import assemble, delivery_digest, find_delivery, gather_parts
+from assets.delivery_page import ensure_page
 from assets.delivery_preview import ensure_preview, preview_pictures
 from assets.embedded_pictures import CLIP_BUDGET_BYTES, embed
 from assets.failures import TRANSIENT_RETRIES, failures_explained
@@ -80,12 +81,11 @@ def final_video(
     reported = StoredProgress(shown=progress, store=store, clip=clip, run_id=context.run_id)
     with failures_explained(), lease.shared(clip), scratch.folder() as folder:
         parts = gather_parts(store, clip)
-        delivery, preview = find_delivery(store, clip, parts.delivery), None
+        delivery, assembled = find_delivery(store, clip, parts.delivery), None
         if delivery is not None:
             results = recorded_results(Receipt.read(store, delivery.receipt_key).checks)
         else:
             assembled = assemble(store, parts, folder, decoder=decoder, progress=reported)
-            preview = assembled.preview
             results = results_of(assembled.verification)
             if not all(result.passed for result in results):
                 yield from results
@@ -98,22 +98,27 @@ def final_video(
             )
         receipt = Receipt.read(store, delivery.receipt_key)
         cost = cost_of_clip(store, context.instance, pricing, clip, len(parts.plan.segments))
-        preview_key = ensure_preview(store, parts, delivery, folder, made=preview)
+        preview_key = ensure_preview(store, parts, delivery, folder, made=assembled.preview if assembled else None)
+        page_key = ensure_page(store, parts, delivery, receipt, folder, made=assembled.file if assembled else None)
         pictures = embed(preview_pictures(store, preview_key, folder), budget_bytes=CLIP_BUDGET_BYTES)
-    context.add_asset_metadata(pictures)
+    context.add_asset_metadata(
+        pictures | _describe(store, delivery, receipt, preview_key, page_key) | cost | storage_use(store, since=before)
+    )
     yield dg.MaterializeResult(
         data_version=dg.DataVersion(delivery.video_sha256),
-        metadata=_describe(store, delivery, receipt, preview_key) | cost | storage_use(store, since=before),
         check_results=[*results, flicker_result("final_video", receipt.flicker)],
     )
 
 
-def _describe(store: MediaStore, delivery: Delivery, receipt: Receipt, preview_key: str) -> dict[str, Any]:
+def _describe(
+    store: MediaStore, delivery: Delivery, receipt: Receipt, preview_key: str, page_key: str
+) -> dict[str, Any]:
     return {
         "video": store.location(delivery.video_key),
         "receipt": store.location(delivery.receipt_key),
         "frames_table": store.location(delivery.table_key),
         "side_by_side": store.location(preview_key) if preview_key else "none: the source cannot be shown",
+        "page": store.location(page_key) if page_key else "none: the delivery cannot be shown",
         "frames": receipt.counts["frames"],
         "segments": receipt.counts["segments"],
         "duration_seconds": float(Fraction(receipt.delivered["duration_seconds"])),

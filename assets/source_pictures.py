@@ -1,14 +1,18 @@
 """Single frames of a clip from its lossless chunks, for whoever looks at a few of them."""
 
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dagster_project.errors import IntegrityError, ObjectMissingError
 from dagster_project.video.manifest import VideoTrack
 from resources.media_store import MediaStore
-from resources.records import ChunkObject
+from resources.records import ChunkObject, SegmentRecord
+from resources.store_layout import ContentKeys
 
 if TYPE_CHECKING:
+    from assets.delivery import Parts
     from dagster_project.video.pixels import Picture
 
 
@@ -33,3 +37,15 @@ def source_pictures(
         for frame, picture in enumerate(deinterlaced(read_chunk(file), track), chunk.start):
             if frame in wanted:
                 yield frame, to_rgb(picture, track)
+
+
+def source_pictures_of_clip(
+    store: MediaStore, parts: "Parts", wanted: Collection[int], folder: Path
+) -> "Iterator[tuple[int, Picture]]":
+    """Those frames of a clip that are ``wanted``, in order, without those whose chunk has expired or is damaged."""
+    keys, track = ContentKeys(parts.clip, parts.source.sha256), parts.manifest.video
+    for segment in parts.plan.segments:
+        record = SegmentRecord.find(store, keys.frames_segment(segment.index))
+        for chunk in record.chunks if record else ():
+            with suppress(ObjectMissingError, IntegrityError):
+                yield from source_pictures(store, chunk, track, wanted, folder)

@@ -5,22 +5,17 @@ costs no second decode. ``final_video`` measures what the viewer sees, at the pl
 segments, styled by different machines, meet.
 """
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from assets.delivery import Assembled, Parts
-from assets.source_pictures import source_pictures
-from dagster_project.errors import IntegrityError, ObjectMissingError
+from assets.source_pictures import source_pictures_of_clip
 from dagster_project.video.plan import Chunk, SegmentPlan
 from resources.media_store import MediaStore
-from resources.records import SegmentRecord
-from resources.store_layout import ContentKeys
 
 if TYPE_CHECKING:
     from dagster_project.video.flicker import FlickerReport
-    from dagster_project.video.pixels import Picture
 
 MIN_PLACES: Final = 8
 """Of a delivery that are looked at, if it has as many chunks; more where more segments meet."""
@@ -62,18 +57,6 @@ def measure_delivery(store: MediaStore, parts: Parts, assembled: Assembled, fold
     meter = FlickerMeter(pairs)
     wanted = pairs | {frame - 1 for frame in pairs}
     with DeliveredFrames(assembled.file, parts.manifest.video, assembled.picture) as delivered:
-        for frame, source in _source_pictures(store, parts, wanted, folder):
+        for frame, source in source_pictures_of_clip(store, parts, wanted, folder):
             meter.add(frame, source, delivered.read(frame))
     return meter.report()
-
-
-def _source_pictures(
-    store: MediaStore, parts: Parts, wanted: Collection[int], folder: Path
-) -> "Iterator[tuple[int, Picture]]":
-    """Source frames by their index, in order, without those whose chunk has expired or is damaged."""
-    keys, track = ContentKeys(parts.clip, parts.source.sha256), parts.manifest.video
-    for segment in parts.plan.segments:
-        record = SegmentRecord.find(store, keys.frames_segment(segment.index))
-        for chunk in record.chunks if record else ():
-            with suppress(ObjectMissingError, IntegrityError):
-                yield from source_pictures(store, chunk, track, wanted, folder)

@@ -20,6 +20,7 @@ SHA256_METADATA = "sha256"
 PUT_ID_METADATA = "putid"
 
 CONTENT_TYPES = {
+    ".html": "text/html; charset=utf-8",
     ".jpg": "image/jpeg",
     ".json": "application/json",
     ".m4v": "video/mp4",

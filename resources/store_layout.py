@@ -29,6 +29,7 @@
     work/<clip>/<content>/previews/…            source and delivery side by side
     delivery/<clip>/<delivery>/…                video, receipt.json, frames.parquet; never changed
     delivery/<clip>/latest.json                 the current delivery
+    delivery/<clip>/index.html                  the same, for people: a page that shows and links it
 
 ``<content>``, ``<look>``, ``<delivery>`` and ``<order>`` are the first 16 hex digits of SHA-256 digests.
 
@@ -165,6 +166,11 @@ def progress_key(clip: str, stage: str, segment: int | None) -> str:
 def latest_delivery_key(clip: str) -> str:
     """Where it stands which delivery of a clip is current."""
     return f"delivery/{clip}/latest.json"
+
+
+def delivery_page_key(clip: str) -> str:
+    """Where the page lies that shows the current delivery of a clip."""
+    return f"delivery/{clip}/index.html"
 
 
 def delivery_key(clip: str, delivery: str, name: str) -> str:

@@ -1,0 +1,86 @@
+"""The page that shows the current delivery of a clip to whoever ordered it: ``delivery/<clip>/index.html``.
+
+One file, beside the deliveries, which never change: it links what it does not hold. It is made of stored chunks and of
+the delivered file, is replaced when a newer delivery becomes current, and holds up a delivery in no case.
+"""
+
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from assets.checks import DELIVERY_CHECKS, is_steady
+from assets.source_pictures import source_pictures_of_clip
+from dagster_project.errors import StoreError, VideoError
+from resources.media_store import MediaStore
+from resources.receipt import Receipt
+from resources.records import Delivery
+from resources.store_layout import delivery_page_key
+
+if TYPE_CHECKING:
+    from assets.delivery import Parts
+    from dagster_project.reports.delivery_page import DeliveryPage
+    from dagster_project.video.before_after import Moment
+
+
+def ensure_page(
+    store: MediaStore, parts: "Parts", delivery: Delivery, receipt: Receipt, folder: Path, *, made: Path | None
+) -> str:
+    """The key of the page of a delivery; an empty one where it cannot be made.
+
+    Args:
+        store: where it shall lie.
+        parts: what the delivery is made of.
+        delivery: the published one.
+        receipt: of it.
+        folder: for temporary files.
+        made: the delivered file, if it was made just now; None if it has to be read from the store.
+    """
+    from dagster_project.reports.delivery_page import render_page, shows_delivery
+
+    key = delivery_page_key(parts.clip)
+    with suppress(StoreError, VideoError):
+        if store.stat(key) is None or not shows_delivery(store.read_bytes(key), delivery.delivery):
+            moments = _moments(store, parts, delivery, folder, made)
+            store.put(key, render_page(_describe(key, delivery, receipt, moments)))
+        return key
+    return ""
+
+
+def _moments(
+    store: MediaStore, parts: "Parts", delivery: Delivery, folder: Path, made: Path | None
+) -> "Sequence[Moment]":
+    from dagster_project.video.before_after import as_displayed, read_moments, spread_frames
+    from dagster_project.video.pixels import delivered_picture
+
+    track = parts.manifest.video
+    aspect = delivered_picture(track).sample_aspect_ratio
+    wanted = spread_frames(track.num_frames)
+    sources = source_pictures_of_clip(store, parts, wanted, folder)
+    displayed = {frame: as_displayed(picture, aspect) for frame, picture in sources}
+    stored = store.as_file(delivery.video_key, folder, sha256=delivery.video_sha256)
+    with nullcontext(made) if made else stored as delivered:
+        return read_moments(delivered, track, displayed)
+
+
+def _describe(key: str, delivery: Delivery, receipt: Receipt, moments: "Sequence[Moment]") -> "DeliveryPage":
+    from dagster_project.reports.delivery_page import CheckState, DeliveryPage
+
+    folder = PurePosixPath(key).parent
+    video, receipt_file, table = (
+        str(PurePosixPath(linked).relative_to(folder))
+        for linked in (delivery.video_key, delivery.receipt_key, delivery.table_key)
+    )
+    return DeliveryPage(
+        delivery=delivery.delivery,
+        receipt=receipt.to_dict(),
+        checks=[
+            CheckState(name=name, description=DELIVERY_CHECKS.get(name, name), passed=passed)
+            for name, passed in receipt.checks.items()
+        ],
+        is_steady=is_steady(receipt.flicker),
+        moments=moments,
+        video_path=video,
+        receipt_path=receipt_file,
+        table_path=table,
+    )
