@@ -36,15 +36,24 @@ def ensure_page(
         folder: for temporary files.
         made: the delivered file, if it was made just now; None if it has to be read from the store.
     """
-    from dagster_project.reports.delivery_page import render_page, shows_delivery
+    from dagster_project.reports.delivery_page import render_page
 
     key = delivery_page_key(parts.clip)
     with suppress(StoreError, VideoError):
-        if store.stat(key) is None or not shows_delivery(store.read_bytes(key), delivery.delivery):
+        if not find_page(store, parts.clip, delivery):
             moments = _moments(store, parts, delivery, folder, made)
             store.put(key, render_page(_describe(key, delivery, receipt, moments)))
         return key
     return ""
+
+
+def find_page(store: MediaStore, clip: str, delivery: Delivery) -> str:
+    """The key of the page of a clip, if it shows that delivery; an empty one if it does not, or there is none."""
+    from dagster_project.reports.delivery_page import shows_delivery
+
+    key = delivery_page_key(clip)
+    is_there = store.stat(key) is not None
+    return key if is_there and shows_delivery(store.read_bytes(key), delivery.delivery) else ""
 
 
 def _moments(

@@ -27,8 +27,13 @@ def run_demo(settings: Settings) -> list[str]:
     )
     preview = source.with_name("demo-side-by-side.mp4")
     render_side_by_side(source, Path(report.output), preview)
-    *summary, result, receipt = report.lines()
-    return [*summary, "", *_what_next(), "", result, f"preview: {preview}", receipt]
+    places = [
+        f"result: {report.output}",
+        f"preview: {preview}",
+        f"page: {report.page_path}",
+        f"receipt: {report.receipt_path}",
+    ]
+    return [*report.summary(), "", *_what_next(), "", *places]
 
 
 def _what_next() -> list[str]:

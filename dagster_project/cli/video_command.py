@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from assets.clip_wishes import ClipSettingsConfig
+from assets.delivery_page import find_page
 from dagster_project.cli.home import clean_up_after_killed_processes, open_instance, prepare_home
 from dagster_project.cli.interrupts import Interrupts
 from dagster_project.cli.look_choice import resolve_wishes
@@ -27,11 +28,12 @@ from resources.stylizer import StylizerResource
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoReport:
-    """What ``stylize video`` tells its user."""
+    """What ``stylize video`` tells its user; ``page_path`` is empty if there is no page."""
 
     clip: str
     output: str
     receipt_path: str
+    page_path: str
     receipt: Receipt
     outcome: Outcome
 
@@ -41,6 +43,7 @@ class VideoReport:
             "clip": self.clip,
             "output": self.output,
             "receipt": self.receipt_path,
+            "page": self.page_path,
             "style": self.receipt.settings["style"],
             "controls": self.receipt.settings.get("controls", "none"),
             "frames": self.receipt.counts["frames"],
@@ -51,18 +54,22 @@ class VideoReport:
         }
 
     def lines(self) -> list[str]:
-        """The summary for people."""
+        """The whole report for people."""
+        page = [f"page: {self.page_path}"] if self.page_path else []
+        return [*self.summary(), f"result: {self.output}", f"receipt: {self.receipt_path}", *page]
+
+    def summary(self) -> list[str]:
+        """What was done, without where it lies."""
         counts, delivered = self.receipt.counts, self.receipt.delivered
         seconds = float(Fraction(delivered["duration_seconds"]))
         outcome = self.outcome
         stages = ", ".join(f"{stage} {spent:.1f} s" for stage, spent in outcome.stage_seconds.items())
-        lines = [
+        return [
             f"{counts['frames']} frames, {seconds:.2f} s, {delivered['width']}x{delivered['height']},"
             f" style {self.receipt.settings['style']}, controls: {self.receipt.settings.get('controls', 'none')}",
             f"segments: {outcome.num_styled_segments} styled, {outcome.num_reused_segments} reused",
             f"time: {stages}",
         ]
-        return [*lines, f"result: {self.output}", f"receipt: {self.receipt_path}"]
 
 
 def restyle_file(
@@ -116,10 +123,12 @@ def _report(store: FolderStore, clip: str, outcome: Outcome, output: Path | None
         raise StyleError(f"clip {clip!r} was not delivered")
     if output is not None:
         write_output(store, delivery.video_key, delivery.video_sha256, output)
+    page_key = find_page(store, clip, delivery)
     return VideoReport(
         clip=clip,
         output=str(output or store.location(delivery.video_key)),
         receipt_path=store.location(delivery.receipt_key),
+        page_path=store.location(page_key) if page_key else "",
         receipt=Receipt.read(store, delivery.receipt_key),
         outcome=outcome,
     )

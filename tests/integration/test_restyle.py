@@ -159,8 +159,6 @@ def test_styles_are_listed_a_line_each(stylize: Stylize, home: Path) -> None:
 def test_the_summary_for_people_names_the_result(clip: Clip, stylize: Stylize, home: Path) -> None:
     result = stylize("video", clip("constant_rate"), "--home", home)
     assert result.returncode == 0
-    lines = dict(
-        line.split(": ", 1) for line in result.stdout.splitlines() if line.startswith(("result: ", "receipt: "))
-    )
-    assert Path(lines["result"]).is_file()
-    assert Path(lines["receipt"]).is_file()
+    places = dict(line.split(": ", 1) for line in result.stdout.splitlines()[-3:])
+    assert list(places) == ["result", "receipt", "page"]
+    assert all(Path(place).is_file() for place in places.values())
