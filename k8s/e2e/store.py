@@ -81,7 +81,9 @@ def verify(store: MediaStore, clip: str, folder: Path) -> Verified:
         store.download(key, folder / "compared", sha256=sha256)
     receipt, parts = Receipt.read(store, latest.receipt_key), gather_parts(store, clip)
     resources = build_resources(Settings())
-    assembled = assemble(store, parts, folder, decoder=resources["decoder"], progress=resources["progress"])
+    rejoined = folder / "rejoined"  # apart from the source, which is called like what it becomes
+    rejoined.mkdir(exist_ok=True)
+    assembled = assemble(store, parts, rejoined, decoder=resources["decoder"], progress=resources["progress"])
     keys = ContentKeys(clip, SourceRecord.read(store, source_record_key(clip)).sha256)
     verification = verify_delivery(
         file, parts.manifest, read_tracks(store, keys), assembled.picture, assembled.report, decode=True
