@@ -5,16 +5,19 @@ export STYLIZE_HOME ?= $(CURDIR)/.stylize
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo azure-demo ui test test-slow lint format constraints bench-style style-table k8s-e2e clean
+.PHONY: help demo azure-demo ui test test-browser screenshots test-slow lint format constraints bench-style bench-many-clips style-table k8s-e2e clean
 
 help:
 	@echo "make demo        make a short clip, restyle it, show where the result lies"
 	@echo "make azure-demo  the same on Azure's storage emulator, from upload to delivery (KEEP=1 leaves it running)"
 	@echo "make ui          Dagster UI and daemon on http://127.0.0.1:3000"
 	@echo "make test        all tests but the slow ones"
+	@echo "make test-browser only those that click through the Dagster UI (needs chromium)"
+	@echo "make screenshots the same, and renews the pictures of docs/operating.md"
 	@echo "make test-slow   the tests that take minutes or gigabytes"
 	@echo "make lint        ruff, pyright, import-linter"
 	@echo "make bench-style how fast frames are painted, against the usual way; writes bench/results/style.json"
+	@echo "make bench-many-clips FOLDER=folder   how fast the UI is with 300 clips; writes bench/results/many_clips.json"
 	@echo "make k8s-e2e     the same on a Kubernetes cluster, killing pods on the way: docs/cluster-test.md"
 	@echo "make style-table PAINTINGS=folder FEATURES=file   measure the shipped styles, write styles/README.md"
 
@@ -33,9 +36,18 @@ ui: $(INSTALLED)
 	@$(BIN)/stylize ui
 
 # Dagster's SQLite waits for the disk at every event: in memory, where there is room, the suite takes half the time.
-test: export PYTEST_DEBUG_TEMPROOT ?= $(shell test $$(df --output=avail /dev/shm | tail -1) -gt 8000000 && echo /dev/shm)
+IN_MEMORY = $(shell test $$(df --output=avail /dev/shm | tail -1) -gt 8000000 && echo /dev/shm)
+
+test: export PYTEST_DEBUG_TEMPROOT ?= $(IN_MEMORY)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+test-browser: export PYTEST_DEBUG_TEMPROOT ?= $(IN_MEMORY)
+test-browser: $(INSTALLED)
+	$(BIN)/python -m pytest tests/browser $(PYTEST_ARGS)
+
+screenshots: export UPDATE_SCREENSHOTS = 1
+screenshots: test-browser
 
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest --slow -m slow $(PYTEST_ARGS)
@@ -52,6 +64,10 @@ format: $(INSTALLED)
 
 bench-style: $(INSTALLED)
 	$(BIN)/python -m bench.style
+
+# FOLDER: where two homes are made, of some gigabytes; kept, and used again.
+bench-many-clips: $(INSTALLED)
+	$(BIN)/python -W ignore -m bench.many_clips --folder "$(FOLDER)"
 
 # The settings come from the environment: docs/cluster-test.md.
 k8s-e2e: $(INSTALLED)
