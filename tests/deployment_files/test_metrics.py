@@ -16,7 +16,9 @@ from k8s.documents import K8S, ROOT, Document, of_kind, values
 
 DASHBOARD = json.loads((K8S / "grafana" / "stylize.json").read_text())
 PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
-ALERTS = re.findall(r'^    "([\w\s]+)" = {\n\s+expression = "(.+)"$', (K8S / "azure" / "metrics.tf").read_text(), re.M)
+ALERTS = re.findall(
+    r'^    "([\w\s]+)" = {\n\s+expression = "(.+)"$', (K8S / "azure" / "metric-alerts.tf").read_text(), re.M
+)
 QUERIES = [target["expr"] for panel in PANELS for target in panel["targets"]] + [
     expression.replace('\\"', '"') for _, expression in ALERTS
 ]
