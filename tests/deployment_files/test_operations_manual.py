@@ -7,6 +7,7 @@ import yaml
 
 from dagster_project import errors
 from dagster_project.cli.app import app
+from dagster_project.pod_settings import PodSettings
 from dagster_project.settings import Settings
 from k8s.documents import K8S, ROOT, manifests
 from tests.deployment_files.test_metrics import EXPORTED, PANELS
@@ -31,7 +32,7 @@ def test_metrics_errors_settings_and_commands_exist() -> None:
 
 
 def _settings() -> set[str]:
-    return set(Settings.__dataclass_fields__)
+    return {*Settings.__dataclass_fields__, *PodSettings.__dataclass_fields__}
 
 
 def test_panels_and_alerts_are_called_what_they_are_called() -> None:
