@@ -90,7 +90,8 @@ def fill(home: Path, clip: str, num_clips: int) -> None:
             store.put(f"landing/{copy}.mp4", f"clip {copy}".encode())
             print(f"\r  {index + 1} of {num_clips} clips", end="", flush=True)
         (whole,) = instance.fetch_materializations(all_clips_report.key, limit=1).records
-        instance.report_runless_asset_event(whole.asset_materialization._replace(tags={}))
+        if whole.asset_materialization is not None:
+            instance.report_runless_asset_event(whole.asset_materialization._replace(tags={}))
     print()
     ledger = UploadLedger(store)
     for upload in find_uploads(store.list("landing/")):
