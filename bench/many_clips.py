@@ -5,7 +5,7 @@
 Two homes: one with a clip, one with 300. The archive is made of copies of what the delivery of that one clip left in
 the event log, pictures and all, so that it weighs what a real one weighs. Pages of both are opened in turns, in a real
 browser against a real webserver with its daemon; what counts is the median. Of ticks, which the daemon records, it is
-the longest of those after its first, which only loads the deployment. Writes ``bench/results/many_clips.json``. Takes
+the longest of those that began once the deployment had settled. Writes ``bench/results/many_clips.json``. Takes
 half an hour, most of it to fill the event log, and some gigabytes; ``--clips`` makes a smaller archive.
 """
 

@@ -58,7 +58,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield tmp_path_factory.mktemp("operators") / "home"
         return
     home = Path(tempfile.gettempdir()) / "stylize"
-    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir()  # what somebody has there already is not ours to remove
     yield home
     shutil.rmtree(home, ignore_errors=True)
 
