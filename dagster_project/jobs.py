@@ -19,6 +19,7 @@ from assets.source_video import source_video
 from assets.style_model import style_model
 from assets.styled_frames import styled_frames
 from dagster_project.approval import approve_clip_job
+from dagster_project.doctor.job import doctor_job
 from dagster_project.retirement import retire_clip_job
 
 
@@ -95,4 +96,5 @@ all_jobs = [
     report_clip_job,
     report_all_clips_job,
     retire_clip_job,
+    doctor_job,
 ]

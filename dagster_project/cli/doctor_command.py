@@ -8,12 +8,11 @@ from dagster_project.cli.interrupts import Interrupts
 from dagster_project.cli.runs import LocalRuns
 from dagster_project.cli.terminal import say
 from dagster_project.definitions import build_defs
+from dagster_project.doctor.examine import count_findings, examine, mend
 from dagster_project.doctor.finding import Finding, NotExaminedError, Patient
 from dagster_project.doctor.registry import EXAMINATIONS
-from dagster_project.errors import StoreError, StylizeError
 from dagster_project.settings import Settings
 from resources.build import build_resources
-from resources.folder_store import FolderStore
 
 
 def examine_deployment(settings: Settings, *, fix: bool) -> bool:
@@ -28,11 +27,11 @@ def examine_deployment(settings: Settings, *, fix: bool) -> bool:
     with open_deployment(settings) as deployment, _patient(deployment) as patient:
         num_found, num_mended = 0, 0
         for name in EXAMINATIONS:
-            for finding in _examine(patient, name, tell=True):
+            for finding in examine(patient, name, not_examined=_say_not_examined):
                 num_found += 1
                 _tell(finding)
                 num_mended += fix and _mend(finding)
-        num_left = sum(1 for name in EXAMINATIONS for _ in _examine(patient, name)) if num_mended else num_found
+        num_left = count_findings(patient) if num_mended else num_found
     say(_conclusion(num_found, num_mended, num_left, fix=fix))
     return num_left == 0
 
@@ -51,33 +50,13 @@ def _patient(deployment: Deployment) -> Iterator[Patient]:
             store=deployment.store,
             instance=deployment.instance,
             lease=deployment.lease,
-            local_store=FolderStore(settings.store_dir),
             scratch=build_resources(settings)["scratch"],
             deliver=deliver,
         )
 
 
-def _examine(patient: Patient, name: str, *, tell: bool = False) -> list[Finding]:
-    """All that one examination finds, before anything of it is mended."""
-    try:
-        return list(EXAMINATIONS[name](patient))
-    except NotExaminedError as reason:
-        if tell:
-            say(f"not looked at: {name} ({reason})")
-        return []
-    except StoreError as error:
-        return [_unknown(name, error)]
-
-
-def _unknown(name: str, error: StoreError) -> Finding:
-    return Finding(
-        ailment="not examined",
-        subject=name,
-        what=str(error),
-        why="what else is wrong there is not known",
-        remedy="mend that first, and look again",
-        fix=None,
-    )
+def _say_not_examined(name: str, reason: NotExaminedError) -> None:
+    say(f"not looked at: {name} ({reason})")
 
 
 def _tell(finding: Finding) -> None:
@@ -91,13 +70,9 @@ def _mend(finding: Finding) -> bool:
     """Whether it could be mended."""
     if finding.fix is None:
         return False
-    try:
-        finding.fix()
-    except StylizeError as error:
-        say(f"  left   {error}")
-        return False
-    say("  mended")
-    return True
+    left = mend(finding)
+    say(f"  left   {left}" if left else "  mended")
+    return left is None
 
 
 def _conclusion(num_found: int, num_mended: int, num_left: int, *, fix: bool) -> str:

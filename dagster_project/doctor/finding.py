@@ -16,7 +16,6 @@ from dagster_project.partitions import clips, clips_of_run
 from dagster_project.retirement import UNFINISHED
 from resources.clip_lease import ClipLease
 from resources.deployment import ScratchResource
-from resources.folder_store import FolderStore
 from resources.media_store import MediaStore
 
 
@@ -53,7 +52,6 @@ class Patient:
         store: its media store.
         instance: its runs, partitions, pools and events.
         lease: who holds a clip's on this machine.
-        local_store: the folder store of the home, which is ``store`` unless that is on Azure.
         scratch: temporary folders of the home.
         deliver: makes the final video of a clip, as automation would.
     """
@@ -61,7 +59,6 @@ class Patient:
     store: MediaStore
     instance: dg.DagsterInstance
     lease: ClipLease
-    local_store: FolderStore
     scratch: ScratchResource
     deliver: Callable[[str], None]
 

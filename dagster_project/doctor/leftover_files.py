@@ -6,13 +6,14 @@ from functools import partial
 from pathlib import Path
 
 from dagster_project.doctor.finding import Finding, Patient
+from resources.folder_store import FolderStore
 
 WHY = "it takes space and nobody will ever read it"
 
 
 def find_leftover_files(patient: Patient) -> Iterator[Finding]:
     """Uncommitted objects of the folder store, and scratch folders. Azure drops uncommitted blocks by itself."""
-    for file in patient.local_store.leftovers():
+    for file in patient.store.leftovers() if isinstance(patient.store, FolderStore) else ():
         yield Finding(
             ailment="orphaned temporary object",
             subject=str(file),

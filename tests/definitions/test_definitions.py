@@ -52,6 +52,7 @@ def test_there_are_exactly_these_jobs_and_sensors(definitions: dg.Definitions) -
         *("load_style_job", "choose_look_job", "read_clip_job", "read_audio_job"),
         *("split_frames_job", "style_segment_job", "deliver_clip_job"),
         *("receive_upload_job", "retire_clip_job", "approve_clip_job", "report_clip_job", "report_all_clips_job"),
+        "doctor_job",
     }
     sensors = {sensor.name: sensor.default_status for sensor in repository.sensor_defs}
     assert set(sensors) == {

@@ -251,3 +251,57 @@ def test_temporary_files_of_the_dead_are_removed_and_those_of_the_living_are_not
     (incoming / "living.part").unlink()
     empty.expect_one("orphaned temporary object: ", "-1.00-there")
     assert ours.exists()
+
+
+def _run_job(deployment: Deployment, *, fix: bool) -> None:
+    config = {"ops": {"examine_deployment": {"config": {"fix": fix}}}}
+    job = build_defs(deployment.settings).resolve_job_def("doctor_job")
+    assert job.execute_in_process(config, instance=deployment.instance).success
+
+
+def _run_job_in_a_process(deployment: Deployment, *, fix: bool) -> None:
+    """As the UI has it run: with the repository at hand, whose other jobs the doctor may run."""
+    home, config = deployment.settings.home, deployment.settings.home / "doctor.yaml"
+    config.write_text(f"ops: {{examine_deployment: {{config: {{fix: {str(fix).lower()}}}}}}}")
+    command = ["dagster", "job", "execute", "--module-name", "dagster_project.definitions", "--job", "doctor_job"]
+    environment = {**os.environ, "STYLIZE_HOME": str(home), "DAGSTER_HOME": str(deployment.settings.dagster_dir)}
+    subprocess.run([sys.executable, "-m", *command, "-c", config], env=environment, check=True, timeout=200)
+
+
+def _shown(deployment: Deployment) -> tuple[tuple[int, int, int], list[Any]]:
+    """What the latest run of the job shows: how much was found, mended and left, and the rows of its table."""
+    (run,) = deployment.instance.get_runs(dg.RunsFilter(job_name="doctor_job"), limit=1)
+    assert run.status == dg.DagsterRunStatus.SUCCESS
+    events = deployment.instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.STEP_OUTPUT)
+    (output,) = [record.event_log_entry.get_dagster_event().step_output_data for record in events.records]
+    counts = tuple(output.metadata[name].value for name in ("found", "mended", "left"))
+    return counts, [record.data for record in output.metadata["findings"].records]
+
+
+def test_an_operator_in_the_ui_has_a_job_that_looks_and_with_fix_mends(delivered: Deployment) -> None:
+    job = build_defs(delivered.settings).resolve_job_def("style_segment_job")
+    assert job.execute_in_process(instance=delivered.instance, partition_key=f"{NAME}|001").success
+    orphan = delivered.settings.store_dir / ".incoming" / "dead.part"
+    orphan.parent.mkdir(exist_ok=True)
+    orphan.write_bytes(b"half an object")
+    _run_job(delivered, fix=False)
+    counts, (delivery, file) = _shown(delivered)
+    assert counts == (2, 0, 2)
+    assert (delivery["ailment"], delivery["subject"]) == ("final older than a segment", f"clip {NAME}")
+    assert delivery["outcome"] == "left: nothing was changed"
+    assert file["subject"] == str(orphan)
+    assert orphan.exists()
+    _run_job_in_a_process(delivered, fix=True)
+    counts, findings = _shown(delivered)
+    assert (counts, [finding["outcome"] for finding in findings]) == ((2, 2, 0), ["mended", "mended"])
+    assert not orphan.exists()
+    assert delivered.look() == (True, [HEALTHY])
+
+
+def test_the_job_of_the_ui_says_why_it_left_something(empty: Deployment) -> None:
+    empty.instance.add_dynamic_partitions("clips", ["ghost"])
+    with ClipLease(empty.settings.leases_dir).shared("ghost"):
+        _run_job(empty, fix=True)
+    counts, (finding,) = _shown(empty)
+    assert counts == (1, 0, 1)
+    assert finding["outcome"] == "left: clip 'ghost' is being worked on; look again when that is done"
