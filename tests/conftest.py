@@ -1,7 +1,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import cache
@@ -17,6 +16,8 @@ from resources.folder_store import FolderStore
 from resources.media_store import MediaStore
 from tests.azure_accounts import AzureAccounts
 from tests.clips import make_clip
+from tests.forked_stylize import run_stylize
+from tests.quick_sqlite import be_quick
 
 Stylize = Callable[..., subprocess.CompletedProcess[str]]
 Restyle = Callable[..., dict[str, Any]]
@@ -26,6 +27,8 @@ SLOW = "slow test: runs with --slow or RUN_SLOW=1"
 # Parts that only some machines have and that neither PyPI nor Debian carries (its kubectl is too old for our
 # kustomization), and what takes minutes.
 MAY_BE_ABSENT = ("CUDA device", "Kubernetes cluster", "Azure account", "kubectl", "terraform", SLOW)
+
+be_quick()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -66,13 +69,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 @pytest.fixture
 def stylize() -> Stylize:
-    """Runs the installed command and captures what it says."""
-
-    def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
-        command = [Path(sys.executable).with_name("stylize"), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=280, **options)
-
-    return run
+    """Runs the command in a process of its own and captures what it says."""
+    return run_stylize
 
 
 @contextmanager

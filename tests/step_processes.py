@@ -12,6 +12,7 @@ from dagster._core.execution.api import execute_job  # public as dg.execute_job 
 from dagster_project.definitions import build_defs
 from dagster_project.partitions import PARTITION_TAG
 from dagster_project.settings import load_settings
+from tests.quick_sqlite import be_quick
 
 # Loaded once, before the processes of the attempts are forked.
 PRELOADED = [
@@ -29,6 +30,7 @@ def style_segment_in_processes() -> dg.JobDefinition:
 
 
 if __name__ == "__main__":
+    be_quick()
     job = dg.reconstructable(style_segment_in_processes)
     executor = {"start_method": {"forkserver": {"preload_modules": PRELOADED}}}
     with (

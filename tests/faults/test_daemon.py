@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +15,7 @@ from dagster_project.settings import Settings
 from resources.records import digest_of_file
 from tests.conftest import Restyle
 from tests.deployment import BIN, Deployment, wait_until
+from tests.forked_stylize import ForkedStylize
 
 Clip = Callable[[str], Path]
 
@@ -33,13 +33,10 @@ def _runs_of(home: Path, cell: str) -> list[dg.DagsterRunStatus]:
 
 
 def _kill_while_styling(source: Path, home: Path) -> None:
-    command = [BIN / "stylize", "video", source, "--home", home, "--frames-per-segment", "24"]
-    with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    ) as process:
+    with ForkedStylize("video", source, "--home", home, "--frames-per-segment", "24") as process:
         while not any((home / "store").glob("work/*/*/styled/*/00000.mkv")) and process.poll() is None:
             time.sleep(0.005)
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
 
 
 @pytest.mark.timeout(600)

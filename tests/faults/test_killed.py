@@ -1,10 +1,7 @@
 """A process is killed or interrupted, or there are two: the clip is finished as if nothing had happened."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +13,7 @@ from dagster_project.cli.home import open_instance
 from dagster_project.settings import Settings
 from resources.records import digest_of_file
 from tests.conftest import Restyle
+from tests.forked_stylize import ForkedStylize
 
 Clip = Callable[[str], Path]
 
@@ -33,13 +31,11 @@ KILL_POINTS = [
 ]
 
 
-def _start(source: Path, home: Path) -> subprocess.Popen[str]:
-    command = [Path(sys.executable).with_name("stylize"), "video", source, "--home", home, "--json"]
-    command += ["--frames-per-segment", "24"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+def _start(source: Path, home: Path) -> ForkedStylize:
+    return ForkedStylize("video", source, "--home", home, "--json", "--frames-per-segment", "24")
 
 
-def _wait_for(home: Path, pattern: str, process: subprocess.Popen[str]) -> None:
+def _wait_for(home: Path, pattern: str, process: ForkedStylize) -> None:
     while not any((home / "store").glob(pattern)) and process.poll() is None:
         time.sleep(0.005)
 
@@ -57,7 +53,7 @@ def test_killed_at_any_moment_the_clip_is_finished_byte_for_byte_and_no_publishe
     for point in KILL_POINTS:
         with _start(source, home) as process:
             _wait_for(home, point, process)
-            os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
         assert published.items() <= _styled_chunks(home).items()
         published = _styled_chunks(home)
         # The last kill may come a moment too late to stop the delivery.

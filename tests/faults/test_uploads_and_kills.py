@@ -15,7 +15,6 @@ from resources.uploads import UploadVersion
 from tests.deployment import Deployment, wait_until
 
 Clip = Callable[[str], Path]
-NUM_CLIPS = 10
 
 
 @pytest.fixture
@@ -60,32 +59,34 @@ def _receipts(store: AzureStore) -> dict[str, list[dict]]:
 
 
 @pytest.mark.timeout(1800)
+@pytest.mark.parametrize("num_others", [0, pytest.param(6, marks=pytest.mark.slow)])
 def test_every_version_ends_in_one_state_and_all_that_was_read_is_delivered_once(
-    clip: Clip, azure_store: AzureStore, deployment: Deployment
+    clip: Clip, azure_store: AzureStore, deployment: Deployment, num_others: int
 ) -> None:
     video = clip("one_frame")
-    names = {f"film-{number}" for number in range(NUM_CLIPS)}
+    others = [f"other-{number}" for number in range(num_others)]
+    first = {name: number for number, name in enumerate(["again", "replaced", "replaced-twice", "restyled", *others])}
+    names = set(first)
 
     def put(name: str, number: int) -> None:
         azure_store.put(f"landing/{name}.mp4", _variant(video, number))
 
-    for number in range(NUM_CLIPS):
-        put(f"film-{number}", number)
-    put("film-0", 0)
-    put("film-1", 1)
+    for name, number in first.items():
+        put(name, number)
+    put("again", first["again"])
     deployment.start()
     wait_until(lambda: sum(v.state == "read" for v in _ledger(azure_store, "open")) >= 2, 400)
-    put("film-2", 102)
+    put("replaced", 102)
     deployment.kill()
-    put("film-3", 103)
-    put("film-3", 203)
-    put("film-4", 4)
+    put("replaced-twice", 103)
+    put("replaced-twice", 203)
+    put("again", first["again"])
     deployment.start()
     wait_until(lambda: len(_ledger(azure_store, "closed")) >= 3, 500)
-    azure_store.put("landing/film-5.mp4.json", b'{"style": "scream"}')
-    put("film-6", 106)
+    azure_store.put("landing/restyled.mp4.json", b'{"style": "scream"}')
+    put("replaced", 106)
     deployment.kill()
-    put("film-0", 0)
+    put("again", first["again"])
     deployment.start()
     wait_until(lambda: _is_at_rest(azure_store, names), 900)
 
@@ -105,4 +106,4 @@ def test_every_version_ends_in_one_state_and_all_that_was_read_is_delivered_once
         assert {receipt["delivered"]["sha256"] for receipt in receipts[name]} == delivered[name]
         latest = json.loads(azure_store.read_bytes(f"delivery/{name}/latest.json"))
         assert azure_store.digest(latest["video_key"]) == latest["video_sha256"]
-    assert {receipt["settings"]["style"] for receipt in receipts["film-5"]} >= {"scream"}
+    assert {receipt["settings"]["style"] for receipt in receipts["restyled"]} >= {"scream"}

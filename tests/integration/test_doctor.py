@@ -3,7 +3,6 @@
 import fcntl
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -28,6 +27,7 @@ from resources.records import Registration
 from resources.store_layout import ContentKeys, registration_key
 from tests.conftest import Stylize
 from tests.delivered_homes import copy_home, deliver
+from tests.forked_stylize import ForkedStylize
 
 Clip = Callable[[str], Path]
 NAME = "film"
@@ -126,13 +126,10 @@ def test_a_run_whose_process_was_killed_is_ended_and_its_files_are_removed(
     clip: Clip, empty: Deployment, stylize: Stylize
 ) -> None:
     home = empty.settings.home
-    command = [Path(sys.executable).with_name("stylize"), "video", clip("constant_rate"), "--home", home]
-    with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    ) as process:
+    with ForkedStylize("video", clip("constant_rate"), "--home", home) as process:
         while process.poll() is None and not any((home / "store").glob("work/*/*/frames/*/00000.mkv")):
             time.sleep(0.005)
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
     (run,) = empty.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
     look = stylize("doctor", "--home", home)
     assert look.returncode == 1, look.stderr
@@ -268,14 +265,16 @@ def _run_job_in_a_process(deployment: Deployment, *, fix: bool) -> None:
     subprocess.run([sys.executable, "-m", *command, "-c", config], env=environment, check=True, timeout=200)
 
 
-def _shown(deployment: Deployment) -> tuple[tuple[int, int, int], list[Any]]:
+def _shown(deployment: Deployment) -> tuple[list[Any], list[Any]]:
     """What the latest run of the job shows: how much was found, mended and left, and the rows of its table."""
     (run,) = deployment.instance.get_runs(dg.RunsFilter(job_name="doctor_job"), limit=1)
     assert run.status == dg.DagsterRunStatus.SUCCESS
     events = deployment.instance.get_records_for_run(run.run_id, of_type=dg.DagsterEventType.STEP_OUTPUT)
     (output,) = [record.event_log_entry.get_dagster_event().step_output_data for record in events.records]
-    counts = tuple(output.metadata[name].value for name in ("found", "mended", "left"))
-    return counts, [record.data for record in output.metadata["findings"].records]
+    table = output.metadata["findings"]
+    assert isinstance(table, dg.TableMetadataValue)
+    counts = [output.metadata[name].value for name in ("found", "mended", "left")]
+    return counts, [record.data for record in table.records]
 
 
 def test_an_operator_in_the_ui_has_a_job_that_looks_and_with_fix_mends(delivered: Deployment) -> None:
@@ -286,14 +285,14 @@ def test_an_operator_in_the_ui_has_a_job_that_looks_and_with_fix_mends(delivered
     orphan.write_bytes(b"half an object")
     _run_job(delivered, fix=False)
     counts, (delivery, file) = _shown(delivered)
-    assert counts == (2, 0, 2)
+    assert counts == [2, 0, 2]
     assert (delivery["ailment"], delivery["subject"]) == ("final older than a segment", f"clip {NAME}")
     assert delivery["outcome"] == "left: nothing was changed"
     assert file["subject"] == str(orphan)
     assert orphan.exists()
     _run_job_in_a_process(delivered, fix=True)
     counts, findings = _shown(delivered)
-    assert (counts, [finding["outcome"] for finding in findings]) == ((2, 2, 0), ["mended", "mended"])
+    assert (counts, [finding["outcome"] for finding in findings]) == ([2, 2, 0], ["mended", "mended"])
     assert not orphan.exists()
     assert delivered.look() == (True, [HEALTHY])
 
@@ -303,5 +302,5 @@ def test_the_job_of_the_ui_says_why_it_left_something(empty: Deployment) -> None
     with ClipLease(empty.settings.leases_dir).shared("ghost"):
         _run_job(empty, fix=True)
     counts, (finding,) = _shown(empty)
-    assert counts == (1, 0, 1)
+    assert counts == [1, 0, 1]
     assert finding["outcome"] == "left: clip 'ghost' is being worked on; look again when that is done"

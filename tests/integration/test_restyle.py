@@ -1,4 +1,4 @@
-"""The whole graph through the installed command, on a local folder."""
+"""The whole graph through the command, on a local folder."""
 
 import json
 from collections.abc import Callable
@@ -126,20 +126,20 @@ def test_new_content_under_the_same_name_is_processed_anew_and_the_old_delivery_
     assert Path(second["output"]).as_posix().endswith(latest["video_key"])
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv"])
-def test_the_output_file_chooses_the_media_container(suffix: str, clip: Clip, restyle: Restyle, tmp_path: Path) -> None:
-    output = tmp_path / f"out{suffix}"
-    report = restyle(clip("constant_rate"), "--output", output)
-    assert report["output"] == str(output)
-    with av.open(str(output)) as container:
-        assert ("matroska" in container.format.name) == (suffix == ".mkv")
-        assert container.metadata.get("major_brand", "qt").startswith("qt") == (suffix != ".mp4")
-    assert len(_picture_times(output)) == report["frames"]
+def test_the_output_file_chooses_the_media_container(clip: Clip, restyle: Restyle, tmp_path: Path) -> None:
+    for suffix in (".mp4", ".mov", ".mkv"):
+        output = tmp_path / f"out{suffix}"
+        report = restyle(clip("constant_rate"), "--output", output)
+        assert report["output"] == str(output)
+        with av.open(str(output)) as container:
+            assert ("matroska" in container.format.name) == (suffix == ".mkv")
+            assert container.metadata.get("major_brand", "qt").startswith("qt") == (suffix != ".mp4")
+        assert len(_picture_times(output)) == report["frames"]
 
 
 @pytest.mark.parametrize(
     "name",
-    ["two words.mp4", 'it\'s "quoted".mp4', "-dash.mp4", "日本語 ñ.mp4", "new\nline.mp4", "a|b,[c].mp4", "pipe:0.mp4"],
+    ['it\'s "two"\nlines, a|b,[c].mp4', "-dash.mp4", "日本語 ñ.mp4", "pipe:0.mp4"],
 )
 def test_any_file_name_works(name: str, clip: Clip, stylize: Stylize, home: Path, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(clip("one_frame").read_bytes())

@@ -1,14 +1,14 @@
 """Steady shots, from the setting to the delivered pixels."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
+
+from tests.forked_stylize import run_stylize
 
 HEIGHT, WIDTH, NUM_FRAMES = 64, 160, 60
 ENTERS, ENTERED, CUT = 8, 24, 34
@@ -65,8 +65,9 @@ def reports(film: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, d
 
 
 def _restyle(film: Path, *options: str | Path) -> dict[str, Any]:
-    command = [Path(sys.executable).with_name("stylize"), "video", film, "--json", *options]
-    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=280).stdout)
+    result = run_stylize("video", film, "--json", *options)
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout)
 
 
 def test_what_stands_still_keeps_its_paint_through_a_shot(reports: dict[str, dict[str, Any]]) -> None:

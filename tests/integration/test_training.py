@@ -1,10 +1,7 @@
-"""A new style from a picture: through the installed command, and as an asset from an upload."""
+"""A new style from a picture: through the command, and as an asset from an upload."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +25,7 @@ from resources.folder_store import FolderStore
 from resources.records import StyleRecord, digest_of_file
 from resources.training_material import find_photographs
 from tests.conftest import Restyle, Stylize
+from tests.forked_stylize import ForkedStylize
 
 Clip = Callable[[str], Path]
 
@@ -72,9 +70,8 @@ def photographs(tmp_path_factory: pytest.TempPathFactory, clip: Clip) -> Path:
     return folder
 
 
-def _start(home: Path, *arguments: str | Path) -> subprocess.Popen[str]:
-    command = [Path(sys.executable).with_name("stylize"), "train", *arguments, "--home", home]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+def _start(home: Path, *arguments: str | Path) -> ForkedStylize:
+    return ForkedStylize("train", *arguments, "--home", home)
 
 
 def _checkpoint_iteration(home: Path) -> int:
@@ -85,7 +82,7 @@ def _checkpoint_iteration(home: Path) -> int:
     return 0
 
 
-def _wait_for_iteration(iteration: int, home: Path, process: subprocess.Popen[str]) -> None:
+def _wait_for_iteration(iteration: int, home: Path, process: ForkedStylize) -> None:
     while _checkpoint_iteration(home) < iteration and process.poll() is None:
         time.sleep(0.005)
 
@@ -112,7 +109,7 @@ def test_trained_by_command_interrupted_and_killed_it_becomes_the_same_style_and
     assert "note: left out: 'notes.txt'" in err
     with _start(home, *arguments, "--resume") as process:
         _wait_for_iteration(50, home, process)
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
     assert _checkpoint_iteration(home) == 50
     assert not (home / "store" / "models" / "two-waves" / "style.json").exists()
 

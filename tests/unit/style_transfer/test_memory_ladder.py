@@ -143,19 +143,23 @@ frames = np.random.default_rng(4).integers(0, 256, (2, 720, 1280, 3), dtype=np.u
 np.save(path, transform(frames))
 print(transform.memory_rung)
 """
+AT_ONCE, IN_STRIPS = "1 frame at once", "1 frame in 8 strips"
+LEVELS = {AT_ONCE: 0, IN_STRIPS: 1}
+"""By how much each value may differ from that of a process with room."""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on memory that the kernel keeps")
 @pytest.mark.parametrize(
-    ("engine", "mib", "rung", "levels"),
+    ("engine", "mib", "rungs"),
     [
-        ("torch", 200, "1 frame in 8 strips", 1),
-        ("openvino", 150, "1 frame at once", 0),
-        ("openvino", 85, "1 frame in 8 strips", 1),
+        ("torch", 200, [IN_STRIPS]),
+        # How much an engine needs depends on the processor that it makes its kernels for.
+        ("openvino", 150, [AT_ONCE, IN_STRIPS]),
+        ("openvino", 85, [IN_STRIPS]),
     ],
 )
 def test_a_process_with_too_little_memory_paints_the_same_picture(
-    engine: EngineName, mib: int, rung: str, levels: int, tmp_path: Path
+    engine: EngineName, mib: int, rungs: list[str], tmp_path: Path
 ) -> None:
     if engine == "openvino":
         pytest.importorskip("openvino")
@@ -163,7 +167,8 @@ def test_a_process_with_too_little_memory_paints_the_same_picture(
     command = [sys.executable, "-c", LIMITED, engine, str(mib), str(path)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.strip() == rung
+    rung = result.stdout.strip()
+    assert rung in rungs
     choice = EngineChoice(device="cpu", precision="fp32", engine=engine, num_streams=2)
     roomy = StyleTransform(paints_colours(NetworkSize((16, 4, 4), 1)), weights_digest="", choice=choice)
-    assert np.abs(np.load(path).astype(int) - roomy(frames_of(2, 720, 1280))).max() <= levels
+    assert np.abs(np.load(path).astype(int) - roomy(frames_of(2, 720, 1280))).max() <= LEVELS[rung]

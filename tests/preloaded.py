@@ -1,0 +1,43 @@
+"""Imported by the process from which :mod:`tests.forked_stylize` forks: what a command would load on its way.
+
+``dagster_project.definitions`` is left to the command, as it reads the environment when it is loaded.
+"""
+
+import pkgutil
+import warnings
+from importlib import import_module
+
+import assets
+import dagster_project.reports
+import dagster_project.style_transfer
+import dagster_project.video
+import resources
+from tests.quick_sqlite import be_quick
+
+OURS = [
+    assets,
+    dagster_project.reports,
+    dagster_project.style_transfer,
+    dagster_project.video,
+    resources,
+]
+COMMANDS = ["dagster_project.cli.app", "dagster_project.cli.status_command", "dagster_project.cli.video_command"]
+THEIRS = [
+    "dagster._daemon.asset_daemon",
+    "ffmpeg",
+    "imageio_ffmpeg",
+    "openvino",
+    "pandas",
+    "pyarrow.parquet",
+    "upath",
+]
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    for package in OURS:
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
+    for name in [*COMMANDS, *THEIRS]:
+        import_module(name)
+
+be_quick()
