@@ -11,11 +11,13 @@ import pytest
 
 from assets.failures import STORE_OUTAGE_RETRIES
 from azurite.server import Azurite, AzuriteError
+from dagster_project.partitions import clip_key
 from resources.azure_store import AzureStore
 from resources.folder_store import FolderStore
 from resources.media_store import MediaStore
 from tests.azure_accounts import AzureAccounts
 from tests.clips import make_clip
+from tests.delivered_homes import copy_home, deliver
 from tests.forked_stylize import run_stylize
 from tests.quick_sqlite import be_quick
 
@@ -101,6 +103,21 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def delivered_home(clip: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home in which ``constant_rate`` was delivered in two segments; to be copied."""
+    home = tmp_path_factory.mktemp("delivered") / "home"
+    deliver(clip("constant_rate"), home)
+    return home
+
+
+@pytest.fixture
+def delivered(delivered_home: Path, home: Path) -> Path:
+    """The test's home, in which ``constant_rate`` was delivered in two segments."""
+    copy_home(delivered_home, home, clip_key("constant_rate.mp4"))
+    return home
 
 
 @pytest.fixture

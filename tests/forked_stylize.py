@@ -69,8 +69,9 @@ class ForkedStylize:
 
     def kill(self) -> None:
         """SIGKILL for it and for all that it started, if it has not ended by itself meanwhile."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)
+        for kill in (os.killpg, os.kill):  # by itself as long as it does not lead its group yet
+            with suppress(ProcessLookupError):
+                kill(self.pid, signal.SIGKILL)
 
     def communicate(self) -> tuple[str, str]:
         """Wait for its end, and return what it wrote to standard output and to standard error."""

@@ -34,9 +34,12 @@ CHROMIUM_OPTIONS = (
 Picture = Callable[..., None]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium: Playwright's own browsers are another download."""
+    """Debian's Chromium: Playwright's own browsers are another download.
+
+    Not for the session: as long as Playwright lives nothing else in this process can run an event loop.
+    """
     path = shutil.which("chromium")
     if path is None:
         pytest.skip("no chromium on the PATH: install Debian's package chromium")
@@ -46,12 +49,12 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def source_clips(tmp_path_factory: pytest.TempPathFactory) -> SourceClips:
     return SourceClips(tmp_path_factory.mktemp("sources"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Of the deployment; in pictures for the documentation no path is that of somebody's machine."""
     if not UPDATE_SCREENSHOTS:
@@ -63,7 +66,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.rmtree(home, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def troubled(chromium: Browser, home: Path, source_clips: SourceClips) -> TroubledClips:
     """What the operator finds in the morning."""
     prepare_home(Settings(home=home))
@@ -71,7 +74,7 @@ def troubled(chromium: Browser, home: Path, source_clips: SourceClips) -> Troubl
         return TroubledClips.make(ClipDesk(home, instance), source_clips)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def deployment(home: Path, troubled: TroubledClips) -> Iterator[Deployment]:
     """Webserver, daemon and code server on the home of the troubled clips."""
     deployment = Deployment(home)

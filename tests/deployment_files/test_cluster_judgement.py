@@ -144,15 +144,15 @@ def test_what_an_interruption_lost_is_what_was_painted_and_not_found_again() -> 
 @pytest.mark.parametrize(
     ("reasons", "lost", "fault"),
     [
-        ({"pre-empted": 2, "finished": 3}, [0, 23], None),
+        ({"pre-empted": 2, "finished": 3}, [0, 24], None),
         ({"pre-empted": 1, "error": 1, "finished": 3}, [], "1 attempts count as errors"),
         ({"killed": 1, "finished": 3}, [], None),  # the other came before its step began
         ({"finished": 3}, [], "0 interruptions"),
         ({"killed": 3, "finished": 3}, [], "3 interruptions"),
-        ({"killed": 2, "finished": 3}, [24], "a kill cost 24 frames"),
+        ({"killed": 2, "finished": 3}, [25], "a kill cost 25 frames"),
     ],
 )
-def test_a_kill_that_counts_as_an_error_or_costs_a_chunk_is_found(
+def test_a_kill_that_counts_as_an_error_or_costs_more_than_a_chunk_is_found(
     reasons: dict[str, int], lost: list[int], fault: str | None
 ) -> None:
     faults = [*attempt_faults(Counter(reasons), lost, kills=2)]

@@ -70,6 +70,7 @@ def test_the_transform_of_a_clip_at_strength_0_is_within_two_levels(landing: Lan
     assert np.abs(transform(frames).astype(int) - frames).max() <= 2
 
 
+@pytest.mark.usefixtures("delivered")
 def test_controls_on_the_command_line_stay_until_they_are_switched_off(clip: Clip, restyle: Restyle) -> None:
     source = clip("constant_rate")
     plain = restyle(source)

@@ -15,7 +15,7 @@ from dagster_project.partitions import clip_key
 from dagster_project.settings import Settings
 from resources.records import digest_of_file
 from tests.conftest import Restyle
-from tests.delivered_homes import copy_home, deliver
+from tests.delivered_homes import copy_home
 
 Clip = Callable[[str], Path]
 NAME = clip_key("constant_rate.mp4")
@@ -34,20 +34,6 @@ def _run(home: Path, job: str, partition: str) -> dg.ExecuteInProcessResult:
     definition = build_defs(Settings(home=home)).resolve_job_def(job)
     with open_instance(Settings(home=home)) as instance:
         return definition.execute_in_process(instance=instance, partition_key=partition, raise_on_error=False)
-
-
-@pytest.fixture(scope="module")
-def delivered_home(clip: Clip, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("delivered") / "home"
-    deliver(clip("constant_rate"), home)
-    return home
-
-
-@pytest.fixture
-def delivered(delivered_home: Path, home: Path) -> Path:
-    """A copy of its own for every test."""
-    copy_home(delivered_home, home, NAME)
-    return home
 
 
 @pytest.fixture(scope="module")

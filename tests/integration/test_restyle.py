@@ -72,21 +72,23 @@ def test_every_step_is_on_record_in_the_instance(clip: Clip, restyle: Restyle, h
 
 def test_the_same_again_does_nothing_and_takes_no_run(clip: Clip, restyle: Restyle, home: Path) -> None:
     first = restyle(clip("constant_rate"), *SEGMENT)
+    assert first["segments"] == {"styled": 2, "reused": 0}
     runs, files = len(_runs(home)), _store_files(home, "")
     second = restyle(clip("constant_rate"), *SEGMENT)
-    assert second["segments"] == {"styled": 0, "reused": first["segments"]["styled"]}
+    assert second["segments"] == {"styled": 0, "reused": 2}
     assert second["output"] == first["output"]
     assert len(_runs(home)) == runs
     assert _store_files(home, "") == files
 
 
 def test_another_style_restyles_everything_and_splits_nothing_again(
-    clip: Clip, restyle: Restyle, home: Path, other_style: Path
+    clip: Clip, restyle: Restyle, delivered: Path, other_style: Path
 ) -> None:
-    first = restyle(clip("constant_rate"), *SEGMENT)
+    home = delivered
+    first = restyle(clip("constant_rate"))
     split = _store_files(home, f"work/{first['clip']}/")
     second = restyle(clip("constant_rate"), "--style", other_style)
-    assert second["segments"] == {"styled": first["segments"]["styled"], "reused": 0}
+    assert second["segments"] == {"styled": 2, "reused": 0}
     assert digest_of_file(Path(second["output"])) != digest_of_file(Path(first["output"]))
     kept = {
         path: time for path, time in split.items() if "/frames/" in path or path.endswith(("original", "plan.json"))
@@ -103,6 +105,7 @@ def test_another_style_restyles_everything_and_splits_nothing_again(
     assert unused.records[0].timestamp > look.timestamp
 
 
+@pytest.mark.usefixtures("delivered")
 def test_going_back_to_a_style_reuses_its_chunks(clip: Clip, restyle: Restyle, other_style: Path) -> None:
     first = restyle(clip("constant_rate"))
     restyle(clip("constant_rate"), "--style", other_style)
@@ -126,6 +129,7 @@ def test_new_content_under_the_same_name_is_processed_anew_and_the_old_delivery_
     assert Path(second["output"]).as_posix().endswith(latest["video_key"])
 
 
+@pytest.mark.usefixtures("delivered")
 def test_the_output_file_chooses_the_media_container(clip: Clip, restyle: Restyle, tmp_path: Path) -> None:
     for suffix in (".mp4", ".mov", ".mkv"):
         output = tmp_path / f"out{suffix}"
@@ -156,6 +160,7 @@ def test_styles_are_listed_a_line_each(stylize: Stylize, home: Path) -> None:
     assert all(len(line.split(maxsplit=1)) == 2 for line in lines)
 
 
+@pytest.mark.usefixtures("delivered")
 def test_the_summary_for_people_names_the_result(clip: Clip, stylize: Stylize, home: Path) -> None:
     result = stylize("video", clip("constant_rate"), "--home", home)
     assert result.returncode == 0
