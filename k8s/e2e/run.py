@@ -14,6 +14,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import urllib3
 from kubernetes.client.exceptions import ApiException
 
 from azurite.demo import Story
@@ -186,6 +187,8 @@ def main() -> None:
         sys.exit(f"error: {error}")
     except ApiException as error:
         sys.exit(f"error: the API server refuses: {error.status} {error.reason}: {error.body}")
+    except urllib3.exceptions.HTTPError as error:
+        sys.exit(f"error: the cluster does not answer any more; what was made in it may still be there: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
 
