@@ -1,6 +1,7 @@
 """What ``make k8s-e2e`` judges by, and what people read of it."""
 
 import itertools
+import json
 import os
 import random
 import re
@@ -174,14 +175,14 @@ def test_a_seed_repeats_the_order_of_kills_and_every_way_has_its_turn() -> None:
 
 def _sourced(tmp_path: Path) -> dict[str, str]:
     """What k8s/e2e-local.env sets in a clone at ``tmp_path``."""
-    (tmp_path / ".venv").symlink_to(sys.prefix)
     script = f"set -eu; . {K8S / 'e2e-local.env'}; env -0"
-    environment = {"PATH": os.environ["PATH"], "K8S_IMAGE": "python:3.11"}
+    environment = {"PATH": os.environ["PATH"], "K8S_IMAGE": "python:3.11", "PYTHON": sys.executable}
     done = subprocess.run(["/bin/bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, check=True)
     return dict(item.split("=", 1) for item in done.stdout.decode().split("\0") if item)
 
 
 def test_the_settings_for_a_cluster_without_a_registry_mount_what_a_pod_needs_to_run(tmp_path: Path) -> None:
+    (tmp_path / ".venv").symlink_to(sys.prefix)
     sourced = _sourced(tmp_path)
     assert sourced["K8S_IMAGE"] == "python:3.11", "what is set already stays"
     services = {name: ENVIRONMENT[name] for name in ("K8S_STORE_URL", "K8S_DATABASE_URL")}
@@ -195,6 +196,13 @@ def test_the_settings_for_a_cluster_without_a_registry_mount_what_a_pod_needs_to
     variables = {item["name"]: item["value"] for item in options.pod_config["container_config"]["env"]}
     assert variables["PYTHONPATH"] == str(tmp_path)
     assert (Path(variables["PATH"].split(":")[0]) / "dagster").exists()
+
+
+def test_the_settings_for_a_cluster_without_a_registry_can_be_read_before_make_has_made_the_environment(
+    tmp_path: Path,
+) -> None:
+    config = json.loads(_sourced(tmp_path)["K8S_POD_CONFIG"])["container_config"]
+    assert f"{tmp_path}/.venv" in {mount["mount_path"] for mount in config["volume_mounts"]}
 
 
 def test_the_settings_for_a_cluster_without_a_registry_name_no_folder_of_a_machine() -> None:
