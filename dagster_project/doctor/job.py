@@ -1,7 +1,5 @@
 """The doctor as a job, for operators who work in the UI."""
 
-from typing import Any
-
 import dagster as dg
 from pydantic import Field
 
@@ -15,7 +13,7 @@ from resources.deployment import ScratchResource
 from resources.local_process import process_tags
 from resources.media_store import MediaStore
 
-COLUMNS = ["ailment", "subject", "what", "why", "remedy", "outcome"]
+MENDED = "mended"
 
 
 class DoctorConfig(dg.Config):
@@ -45,7 +43,7 @@ def examine_deployment(
     )
     with failures_explained():
         found = _look(context, patient, fix=config.fix)
-        num_mended = sum(outcome == "mended" for _, outcome in found)
+        num_mended = sum(outcome == MENDED for _, outcome in found)
         num_left = count_findings(patient) if num_mended else len(found)
     context.add_output_metadata(
         {"found": len(found), "mended": num_mended, "left": num_left, "findings": _table(found)}
@@ -72,11 +70,19 @@ def _look(context: dg.OpExecutionContext, patient: Patient, *, fix: bool) -> lis
     for name in EXAMINATIONS:
         for finding in examine(patient, name, not_examined=not_examined):
             context.log.warning("%s: %s: %s", finding.ailment, finding.subject, finding.what)
-            left = mend(finding) if fix else "nothing was changed"
-            outcome = f"left: {left}" if left else "mended"
+            outcome = _outcome(finding, fix=fix)
             context.log.info("%s: %s", finding.subject, outcome)
             found.append((finding, outcome))
     return found
+
+
+def _outcome(finding: Finding, *, fix: bool) -> str:
+    if finding.fix is None:
+        return f"to do: {finding.remedy}"
+    if not fix:
+        return f"fix: true would {finding.remedy}"
+    left = mend(finding)
+    return f"left: {left}" if left else MENDED
 
 
 def _deliver(context: dg.OpExecutionContext, lease: ClipLease, clip: str) -> None:
@@ -93,9 +99,13 @@ def _deliver(context: dg.OpExecutionContext, lease: ClipLease, clip: str) -> Non
 
 
 def _table(found: list[tuple[Finding, str]]) -> dg.TableMetadataValue:
-    rows: list[dict[str, Any]] = [
-        {**{column: getattr(finding, column) for column in COLUMNS[:-1]}, COLUMNS[-1]: outcome}
+    rows = [
+        {
+            "finding": f"{finding.ailment}: {finding.subject}",
+            "explanation": f"{finding.what}; {finding.why}",
+            "outcome": outcome,
+        }
         for finding, outcome in found
     ]
-    schema = dg.TableSchema(columns=[dg.TableColumn(name=column) for column in COLUMNS])
+    schema = dg.TableSchema(columns=[dg.TableColumn(name) for name in ("finding", "explanation", "outcome")])
     return dg.MetadataValue.table([dg.TableRecord(row) for row in rows], schema=schema)
