@@ -14,10 +14,11 @@ import pytest
 
 from azurite.server import free_port
 from dagster_project.cli.home import open_instance
-from dagster_project.settings import Settings
+from dagster_project.settings import PROJECT_ROOT, Settings
 
 BIN = Path(sys.executable).parent
 END_SECONDS = 30
+FORKED_RUNS = os.pathsep.join(map(str, (PROJECT_ROOT, PROJECT_ROOT / "tests" / "forked_runs")))
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> None:
@@ -30,12 +31,17 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> None:
 
 
 class Deployment:
-    """``stylize ui`` on a home; started and killed as often as a test likes."""
+    """``stylize ui`` on a home; started and killed as often as a test likes.
 
-    def __init__(self, home: Path, environment: dict[str, str] | None = None) -> None:
+    Its runs are forked from a process that has loaded its libraries, unless ``as_installed``: then Dagster starts them
+    as it does for users.
+    """
+
+    def __init__(self, home: Path, environment: dict[str, str] | None = None, *, as_installed: bool = False) -> None:
         self.home = home
         self.port = free_port()
-        self._environment = {**os.environ, **(environment or {})}
+        forking = {} if as_installed else {"PYTHONPATH": FORKED_RUNS}
+        self._environment = {**os.environ, **forking, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -22,7 +22,7 @@ Clip = Callable[[str], Path]
 
 @pytest.fixture
 def deployment(home: Path) -> Iterator[Deployment]:
-    deployment = Deployment(home)
+    deployment = Deployment(home, as_installed=True)
     yield deployment
     deployment.end()
 
