@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from assets.interruptions import interruptions_wait
 from assets.segment_watch import FrameWatcher
 from assets.steady_shots import SteadyShots
 from dagster_project.errors import IntegrityError
@@ -37,14 +38,18 @@ class ChunkPainter:
         """Style lossless chunks and publish each under its target as soon as it is encoded.
 
         While a chunk is styled, encoded and published, the next one is read; it is not styled before this one is
-        published. So a process that is killed loses the frames of one chunk, and no more.
+        published. So a process that is killed loses the frames of one chunk, and no more; one that is told to end does
+        not lose a chunk whose last batch is in work.
         """
         stretches = [self._stretches(chunk) for chunk in chunks]
         sizes = [stop - start for ranges in stretches for start, stop in ranges]
         pictures = self._pictures(chunks, sources)
         with closing(transform_groups(pictures, self._paint, sizes, batch_size=self.transform.batch_size)) as groups:
             for chunk, ranges in zip(chunks, stretches, strict=True):
-                yield chunk, self._publish(chunk, self._styled(ranges, groups), targets[chunk.index])
+                end = self.attempt.styled_frames + chunk.num_frames
+                with interruptions_wait(as_long_as=lambda end=end: self.attempt.styled_frames == end):
+                    published = self._publish(chunk, self._styled(ranges, groups), targets[chunk.index])
+                yield chunk, published
 
     def _stretches(self, chunk: Chunk) -> list[tuple[int, int]]:
         """Half-open ranges of frames that are painted alike."""
@@ -75,9 +80,8 @@ class ChunkPainter:
                 raise IntegrityError(f"the chunk {source.key!r} holds {num_frames} frames, {expected}")
 
     def _paint(self, frames: Picture) -> Picture:
-        painted = self.transform(frames)
-        self.attempt.styled_frames += len(painted)
-        return painted
+        self.attempt.styled_frames += len(frames)  # a batch that is begun is also finished, whatever comes meanwhile
+        return self.transform(frames)
 
     def _publish(self, chunk: Chunk, styled: Iterator[Picture], key: str) -> ChunkObject:
         from dagster_project.video.encode import encode_chunk

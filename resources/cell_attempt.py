@@ -29,7 +29,7 @@ class CellAttempt:
     Attributes:
         store: where the record lies.
         launch, run_id, retry_number: see :class:`Attempt`.
-        styled_frames: frames painted so far, published or not.
+        styled_frames: frames painted so far, published or not, with those of the batch in work.
     """
 
     store: MediaStore

@@ -36,7 +36,7 @@ NUM_CHUNKS = 10
 BATCH_SIZE = 8
 
 NOTING_TRANSFORM = """
-import os, time
+import os, signal, time
 from pathlib import Path
 from dagster_project.errors import StyleError
 
@@ -55,6 +55,8 @@ class Noting:
                 notes.write(b".")
             time.sleep(0.02)
         trouble = TROUBLE.read_text() if TROUBLE.exists() else ""
+        if trouble == "told to end" and NOTES.stat().st_size == 24:
+            os.kill(os.getpid(), signal.SIGTERM)
         if trouble == "permanent":
             raise StyleError("this cannot be painted")
         if trouble == "passing":
@@ -195,9 +197,19 @@ def test_told_to_end_it_says_so_at_once_and_what_it_finished_is_not_painted_agai
     assert (ended.reason, ended.message) == ("pre-empted", "its process was told to end")
     styled, resumed = ended.styled_frames or 0, second.resumed_frames
     assert styled <= num_painted + 2 * BATCH_SIZE, "it ends with the batch in work"
-    assert FRAMES_PER_CHUNK <= resumed <= styled <= resumed + FRAMES_PER_CHUNK
+    assert FRAMES_PER_CHUNK <= resumed <= styled < resumed + FRAMES_PER_CHUNK
     assert second.reason == "finished"
     assert styled + second.styled_frames == cell.num_painted
+
+
+def test_told_to_end_in_the_last_batch_of_a_chunk_it_loses_nothing(cell: Cell) -> None:
+    cell.be_in_trouble("told to end")
+    with cell.run() as process:
+        assert process.wait(timeout=600) == 0
+    ended, second = cell.attempts()
+    assert (ended.reason, second.reason) == ("pre-empted", "finished")
+    assert ended.styled_frames == second.resumed_frames == FRAMES_PER_CHUNK
+    assert cell.num_painted == NUM_FRAMES
 
 
 def test_a_passing_error_is_tried_three_times_however_often_it_was_killed(cell: Cell) -> None:
