@@ -51,6 +51,5 @@ def attempt_faults(reasons: Counter[str], lost: Iterable[int], *, kills: int) ->
     if not 1 <= interruptions <= kills:
         yield f"{interruptions} interruptions stand in the records of attempts, after {kills} kills"
     for frames in lost:
-        # All of a chunk, if the kill comes after its last frame and before it is published.
-        if not 0 <= frames <= FRAMES_PER_CHUNK:
+        if not 0 <= frames < FRAMES_PER_CHUNK:
             yield f"a kill cost {frames} frames, and a chunk has {FRAMES_PER_CHUNK}"

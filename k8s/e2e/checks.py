@@ -6,7 +6,15 @@ from azurite.demo import Story
 from k8s.e2e.cluster import Cluster, wait_until
 from k8s.e2e.instance import GPU_PODS_AT_ONCE, TTL_SECONDS
 from k8s.e2e.options import E2eError, Options
-from k8s.e2e.placement import GPU_STEP, gpu_nodes, most_at_once, placement_faults, pods_per_node, styling
+from k8s.e2e.placement import (
+    GPU_STEP,
+    gpu_nodes,
+    most_at_once,
+    most_pods_at_once,
+    placement_faults,
+    pods_per_node,
+    styling,
+)
 from k8s.e2e.pods import RUN, STEP, PodWatch
 from k8s.e2e.ui import Webserver
 
@@ -35,22 +43,26 @@ def check_pods(cluster: Cluster, watch: PodWatch, options: Options, story: Story
     story.tell(f"{len(gpu_pods)} GPU pods for {num_segments} segments; all {len(pods)} pods in their places: {spread}")
 
 
-def check_pool(webserver: Webserver, story: Story) -> None:
-    """Judge how many GPU steps there were at once, and that all places were given back.
+def check_pool(webserver: Webserver, watch: PodWatch, story: Story) -> None:
+    """Judge how many GPU steps and GPU pods there were at once, and that all places were given back.
 
     Raises:
         E2eError: there were more than the pool has places, or a place is still taken.
     """
-    most = most_at_once(webserver.spans(GPU_STEP))
-    if most > GPU_PODS_AT_ONCE:
-        raise E2eError(f"{most} GPU steps at once, and the pool has {GPU_PODS_AT_ONCE} places")
+    steps = most_at_once(webserver.spans(GPU_STEP))
+    pods = most_pods_at_once(styling(watch.pods))
+    if max(steps, pods) > GPU_PODS_AT_ONCE:
+        raise E2eError(f"{steps} GPU steps and {pods} GPU pods at once, and the pool has {GPU_PODS_AT_ONCE} places")
     wait_until(
         lambda: webserver.pool(GPU_POOL)["activeSlotCount"] == 0,
         "every place in the pool is free again",
         seconds=LAUNCHED_SECONDS,
         hint=lambda: f"; {webserver.pool(GPU_POOL)}",
     )
-    story.tell(f"pool of {GPU_PODS_AT_ONCE}: {most} GPU steps at once, none waits, every place is free again")
+    story.tell(
+        f"pool of {GPU_PODS_AT_ONCE}: at most {steps} GPU steps and {pods} GPU pods at once,"
+        " none waits, every place is free again"
+    )
 
 
 def check_ui_launches(webserver: Webserver, watch: PodWatch, story: Story, *, clip: str) -> None:

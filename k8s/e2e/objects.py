@@ -5,6 +5,7 @@ from typing import Any
 
 from kubernetes import client
 
+from dagster_project.pod_settings import PodSettings
 from k8s import chart
 from k8s.documents import Document, manifests
 from k8s.e2e import instance
@@ -49,7 +50,16 @@ def rights_and_limits(options: Options) -> Iterator[Document]:
         moved = {**item, "metadata": {**metadata, "namespace": options.namespace}}
         if "subjects" in item:
             moved["subjects"] = [{**subject, "namespace": options.namespace} for subject in item["subjects"]]
+        if item["kind"] == "ResourceQuota":
+            moved["spec"] = {"hard": _quota(item["spec"]["hard"], options)}
         yield moved
+
+
+def _quota(hard: Document, options: Options) -> Document:
+    """As there, as many GPUs as the pool of Dagster has places."""
+    pods = PodSettings()
+    others = {name: limit for name, limit in hard.items() if name != f"requests.{pods.gpu_resource}"}
+    return {**others, f"requests.{options.gpu_resource}": str(instance.GPU_PODS_AT_ONCE * pods.gpu_per_step)}
 
 
 def configuration(options: Options, run: str) -> Iterator[Any]:

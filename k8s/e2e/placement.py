@@ -1,5 +1,6 @@
 """Whether every pod ran where it should, with what it should have: judged on the pods that were really seen."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -55,12 +56,17 @@ def _faults_of_gpu_pod(pod: SeenPod, with_gpu: set[str], gpu_resource: str) -> I
 
 
 def most_at_once(spans: Iterable[tuple[float, float]]) -> int:
-    """The largest number of these spans, each from a start to an end in seconds, that have a moment in common."""
+    """The largest number of these spans, each from a start to an end, that have a moment in common."""
     running = most = 0
     for _, change in sorted(item for start, end in spans for item in ((start, 1), (end, -1))):
         running += change  # an end counts before a start at the same time
         most = max(most, running)
     return most
+
+
+def most_pods_at_once(pods: Iterable[SeenPod]) -> int:
+    """The largest number of these pods that there were between two changes; one counts from when it is made."""
+    return most_at_once((pod.made_at, math.inf if pod.over_at is None else pod.over_at) for pod in pods)
 
 
 def pods_per_node(pods: Iterable[SeenPod]) -> Mapping[str, int]:

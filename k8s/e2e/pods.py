@@ -34,6 +34,9 @@ class SeenPod:
         started: when its container began to run.
         ended: when its container ended, or the pod vanished.
         end: why its container ended, and its exit code.
+        made_at: number of the change by which it came, among all that the watch saw. Unlike the clocks of nodes, these
+            numbers tell for sure which of two pods was first.
+        over_at: number of the change by which its container ended, or it vanished; none before.
     """
 
     name: str
@@ -49,11 +52,18 @@ class SeenPod:
     started: datetime | None = None
     ended: datetime | None = None
     end: str = ""
+    made_at: int = 0
+    over_at: int | None = None
 
     @property
     def runs(self) -> bool:
         """Whether its container runs now."""
         return self.started is not None and self.ended is None
+
+    def end_at(self, change: int, when: datetime | None = None) -> None:
+        """Take down its end, unless it is known already."""
+        self.ended = self.ended or when or datetime.now(UTC)
+        self.over_at = self.over_at or change
 
 
 class PodWatch:
@@ -63,6 +73,7 @@ class PodWatch:
         """Nothing is asked before the watch is entered."""
         self._cluster = cluster
         self._pods: dict[str, SeenPod] = {}
+        self._num_changes = 0
         self._lock = threading.Lock()
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
@@ -93,29 +104,33 @@ class PodWatch:
                 time.sleep(1)  # too old a version, or a broken connection: begin with a new listing
 
     def _stream(self, core: Any, version: str) -> None:
-        changes: Any = watch.Watch().stream(
-            core.list_namespaced_pod,
-            self._cluster.namespace,
-            resource_version=version,
-            timeout_seconds=WATCH_SECONDS,
-            _request_timeout=2 * WATCH_SECONDS,
-        )
-        for change in changes:
-            self._note(change["object"], gone=change["type"] == "DELETED")
-            if self._end.is_set():
-                return
+        watching: Any = watch.Watch()
+        while not self._end.is_set():
+            changes = watching.stream(
+                core.list_namespaced_pod,
+                self._cluster.namespace,
+                resource_version=version,
+                timeout_seconds=WATCH_SECONDS,
+                _request_timeout=2 * WATCH_SECONDS,
+            )
+            for change in changes:
+                self._note(change["object"], gone=change["type"] == "DELETED")
+                if self._end.is_set():
+                    return
+            version = watching.resource_version
 
     def _relist(self, pods: list[Any]) -> None:
-        for pod in pods:
-            self._note(pod, gone=False)
         present = {pod.metadata.uid for pod in pods}
         for seen in self.pods:
             if seen.uid not in present:
-                seen.ended = seen.ended or datetime.now(UTC)
+                seen.end_at(self._num_changes)
+        for pod in pods:
+            self._note(pod, gone=False)
 
     def _note(self, pod: Any, *, gone: bool) -> None:
+        self._num_changes += 1
         with self._lock:
-            seen = self._pods.setdefault(pod.metadata.uid, first_seen(pod))
+            seen = self._pods.setdefault(pod.metadata.uid, first_seen(pod, self._num_changes))
         seen.node = pod.spec.node_name or ""
         seen.phase = pod.status.phase
         for status in pod.status.container_statuses or []:
@@ -123,14 +138,14 @@ class PodWatch:
             begun = status.state.running or ended
             seen.started = (begun.started_at if begun else None) or seen.started
             if ended is not None:
-                seen.ended = seen.ended or ended.finished_at or datetime.now(UTC)
+                seen.end_at(self._num_changes, ended.finished_at)
                 seen.end = f"{ended.reason}, exit code {ended.exit_code}"
         if gone:
-            seen.ended = seen.ended or datetime.now(UTC)
+            seen.end_at(self._num_changes)
 
 
-def first_seen(pod: Any) -> SeenPod:
-    """What of a pod never changes."""
+def first_seen(pod: Any, change: int) -> SeenPod:
+    """What of a pod never changes, and the number of the change by which it came."""
     labels, spec = pod.metadata.labels or {}, pod.spec
     return SeenPod(
         name=pod.metadata.name,
@@ -141,4 +156,5 @@ def first_seen(pod: Any) -> SeenPod:
         limits=dict((spec.containers[0].resources and spec.containers[0].resources.limits) or {}),
         selector=dict(spec.node_selector or {}),
         tolerations=frozenset(item.key for item in spec.tolerations or [] if item.key),
+        made_at=change,
     )

@@ -104,7 +104,7 @@ def _prove(proof: Proof, file: Path, folder: Path) -> None:
             story.tell(f"the same clip undisturbed is the same {undisturbed.file.stat().st_size} bytes")
         check_ui_launches(webserver, watch, story, clip="demo")
         check_pods(cluster, watch, options, story, num_segments=disturbed.num_segments)
-        check_pool(webserver, story)
+        check_pool(webserver, watch, story)
         check_rights(cluster, options, proof.run, story)
         check_nothing_left(cluster, story)
 

@@ -32,7 +32,8 @@ def recording_api_server(
             self._answer(status, body)
 
         def do_GET(self) -> None:
-            self._answer(200, json.dumps(answers(self.path) if answers else {}).encode())
+            # Who watches reads lines; to anybody else its end is white space.
+            self._answer(200, json.dumps(answers(self.path) if answers else {}).encode() + b"\n")
 
         def do_DELETE(self) -> None:
             received.append({"path": self.path})

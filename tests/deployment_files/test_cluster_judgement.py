@@ -7,23 +7,26 @@ import random
 import re
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from dagster_k8s.models import k8s_model_from_dict, k8s_snake_case_dict
 from kubernetes import client
 
-from k8s.documents import K8S, ROOT
+from k8s.documents import K8S, ROOT, Document
 from k8s.e2e import instance
 from k8s.e2e.attempts import attempt_faults, frames_lost
 from k8s.e2e.kills import kill_order
 from k8s.e2e.options import read_options
-from k8s.e2e.placement import gpu_nodes, most_at_once, placement_faults, styling
-from k8s.e2e.pods import SeenPod, first_seen
+from k8s.e2e.placement import gpu_nodes, most_at_once, most_pods_at_once, placement_faults, styling
+from k8s.e2e.pods import PodWatch, SeenPod, first_seen
 from k8s.e2e.rights import expected_rights, rights_faults
 from resources.attempts import Attempt, Reason
+from tests.deployment_files.api_server import recording_api_server
 from tests.deployment_files.cluster_options import ENVIRONMENT, options_of_run
 
 # Pods as they were seen.
@@ -97,9 +100,62 @@ def test_the_labels_of_dagster_s_step_pods_tell_which_of_them_style() -> None:
         "metadata": {"name": "a", "uid": "1", "labels": labels},
         "spec": {"containers": [{"name": "dagster", "resources": {"limits": {"nvidia.com/gpu": "1"}}}]},
     }
-    seen = first_seen(k8s_model_from_dict(client.V1Pod, k8s_snake_case_dict(client.V1Pod, document)))
+    seen = first_seen(k8s_model_from_dict(client.V1Pod, k8s_snake_case_dict(client.V1Pod, document)), 1)
     assert styling([seen, _pod("step_worker", "frames"), _pod("")]) == [seen]
     assert seen.limits == {"nvidia.com/gpu": "1"}
+
+
+def _change(kind: str, name: str, *, ended: bool = False) -> Document:
+    """What an API server says of a GPU pod; everything happens within one second, as far as clocks tell."""
+    state = {"startedAt": "2026-01-01T00:00:00Z"}
+    status = (
+        {"terminated": {**state, "exitCode": 0, "finishedAt": "2026-01-01T00:00:00Z"}} if ended else {"running": state}
+    )
+    container = {"name": "dagster", "image": "a:1", "imageID": "", "ready": True, "restartCount": 0, "state": status}
+    labels = {"app.kubernetes.io/component": "step_worker", "dagster/op": "styled_frames"}
+    pod = {
+        "metadata": {"name": name, "uid": name, "labels": labels, "resourceVersion": "1"},
+        "spec": {"containers": [{"name": "dagster"}]},
+        "status": {"phase": "Succeeded" if ended else "Running", "containerStatuses": [container]},
+    }
+    return {"type": kind, "object": pod}
+
+
+@pytest.mark.parametrize(
+    ("changes", "most"),
+    [
+        (
+            [
+                _change("ADDED", "a"),
+                _change("MODIFIED", "a", ended=True),
+                _change("ADDED", "b"),
+                _change("DELETED", "a"),
+            ],
+            1,
+        ),
+        ([_change("ADDED", "a"), _change("DELETED", "a"), _change("ADDED", "b"), _change("ADDED", "c")], 2),
+        ([_change("ADDED", "a"), _change("ADDED", "b"), _change("ADDED", "c"), _change("DELETED", "a")], 3),
+    ],
+)
+def test_pods_count_as_at_once_by_the_order_in_which_the_cluster_tells_of_them(
+    changes: list[Document], most: int
+) -> None:
+    coming = iter(changes)
+    said = []
+
+    def answers(path: str) -> Document:
+        if "watch=" not in path:
+            return {"metadata": {"resourceVersion": "1"}, "items": []}
+        time.sleep(0.01)
+        said.append(next(coming, changes[-1]))
+        return said[-1]
+
+    with recording_api_server(answers=answers) as (address, _):
+        cluster: Any = SimpleNamespace(api=client.ApiClient(client.Configuration(host=address)), namespace="a")
+        with PodWatch(cluster) as watch:
+            while len(said) <= len(changes):
+                time.sleep(0.01)
+            assert most_pods_at_once(watch.pods) == most
 
 
 def test_a_right_too_many_and_a_right_too_few_are_found() -> None:
@@ -145,15 +201,15 @@ def test_what_an_interruption_lost_is_what_was_painted_and_not_found_again() -> 
 @pytest.mark.parametrize(
     ("reasons", "lost", "fault"),
     [
-        ({"pre-empted": 2, "finished": 3}, [0, 24], None),
+        ({"pre-empted": 2, "finished": 3}, [0, 23], None),
         ({"pre-empted": 1, "error": 1, "finished": 3}, [], "1 attempts count as errors"),
         ({"killed": 1, "finished": 3}, [], None),  # the other came before its step began
         ({"finished": 3}, [], "0 interruptions"),
         ({"killed": 3, "finished": 3}, [], "3 interruptions"),
-        ({"killed": 2, "finished": 3}, [25], "a kill cost 25 frames"),
+        ({"killed": 2, "finished": 3}, [24], "a kill cost 24 frames"),
     ],
 )
-def test_a_kill_that_counts_as_an_error_or_costs_more_than_a_chunk_is_found(
+def test_a_kill_that_counts_as_an_error_or_costs_a_chunk_is_found(
     reasons: dict[str, int], lost: list[int], fault: str | None
 ) -> None:
     faults = [*attempt_faults(Counter(reasons), lost, kills=2)]

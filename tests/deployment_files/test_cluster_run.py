@@ -160,6 +160,15 @@ def test_every_account_that_a_pod_runs_as_is_made_and_no_other() -> None:
     assert made == used
 
 
+def test_the_cluster_itself_allows_as_many_gpus_as_the_pool_has_places() -> None:
+    options = options_of_run()
+    hard = _of_kind("ResourceQuota", options)["stylize"]["spec"]["hard"]
+    pool = yaml.safe_load(instance.instance_config(options, RUN))["concurrency"]["pools"]
+    gpus = {name: limit for name, limit in hard.items() if "gpu" in name}
+    assert gpus == {f"requests.{options.gpu_resource}": str(pool["default_limit"])}
+    assert "pods" in hard, "the rest stays"
+
+
 def test_the_namespace_is_as_strict_as_production_unless_pods_mount_folders_of_their_node() -> None:
     def profile(options: Options) -> str:
         return objects.namespace(options, RUN)["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]
