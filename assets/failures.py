@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from dagster_project.errors import NO_SPACE, StoreFullError, StoreUnavailableError, StylizeError
+from dagster_project.step_process import step_code
 from resources.attempts import MAX_ERRORS
 
 ERROR_KIND_KEY = "error_kind"
@@ -26,9 +27,12 @@ STORE_OUTAGE_RETRIES = dg.RetryPolicy(max_retries=12, delay=20, backoff=dg.Backo
 
 @contextmanager
 def failures_explained() -> Iterator[None]:
-    """Turn an error that carries a message for the user into a failure with that message; retried only if passing."""
+    """Turn an error that carries a message for the user into a failure with that message; retried only if passing.
+
+    All that a step does belongs inside: see :mod:`dagster_project.step_process`.
+    """
     try:
-        with full_disks_named():
+        with step_code(), full_disks_named():
             yield
     except StoreUnavailableError as error:
         raise _wait_for_store(dg.OpExecutionContext.get()) from failure_of(error)

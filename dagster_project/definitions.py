@@ -3,6 +3,7 @@
 https://docs.dagster.io/guides/build/projects-and-components
 """
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ from assets.styled_frames import styled_frames
 from dagster_project.executors import choose_executor
 from dagster_project.jobs import all_jobs
 from dagster_project.settings import Settings, load_settings
+from dagster_project.step_process import STEP_KEY, end_at_once_outside_of_step_code
 from resources.build import build_resources
 from sensors.automation_sensors import per_partition_automation_sensor, whole_clip_automation_sensor
 from sensors.dead_run_sensor import dead_run_sensor
@@ -50,5 +52,8 @@ def build_defs(settings: Settings, resource_overrides: Mapping[str, Any] | None 
         executor=choose_executor(settings, assets),
     )
 
+
+if STEP_KEY in os.environ:
+    end_at_once_outside_of_step_code()
 
 defs = build_defs(load_settings())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import psutil
 
+from dagster_project.step_process import EXIT_TERMINATED
 from resources.attempts import Attempt, Reason
 from resources.local_process import START_TOLERANCE_SECONDS, process_is_alive
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 API_TIMEOUT_SECONDS: Final = 10.0
 
 EXIT_KILLED: Final = 128 + 9
-EXIT_TERMINATED: Final = 128 + 15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
