@@ -24,7 +24,7 @@ MIN_STRIP_ROWS = 32
 """Smaller strips would be mostly overlap: a strip of the last layer needs nine rows more on each side."""
 
 _OUT_OF_MEMORY = (
-    *("out of memory", "can't allocate memory", "failed to allocate", "bad_alloc"),
+    *("out of memory", "can't alloc", "failed to allocate", "bad_alloc"),
     *("could not create a primitive", "could not create a memory"),  # oneDNN, seen under a limit
 )
 """How the libraries below us say it where they raise a plain RuntimeError, in lower case."""

@@ -6,6 +6,8 @@ model for another size of frames is ready in 0.15 s. With one thread per stream 
 bit, whatever else is computed beside it; with two it is not, so there are several streams instead.
 """
 
+from functools import cache
+
 import numpy as np
 import openvino
 
@@ -14,6 +16,17 @@ from dagster_project.style_transfer.network import TransformerNet
 from dagster_project.style_transfer.openvino_graph import build_model
 
 _PRECISION_HINTS = {"fp32": "f32", "bf16": "bf16"}
+
+
+@cache
+def _core() -> openvino.Core:
+    """The one of this process.
+
+    With each, OpenVINO loads its plugin for CPUs anew, which gives the calling thread a larger stack for signals (AMX
+    needs it), and with the last model of each it takes that back. Where two go in another order than that in which they
+    came, the thread is left with a stack that is gone, and the next signal, SIGTERM say, is a segmentation fault.
+    """
+    return openvino.Core()
 
 
 class OpenVinoEngine:
@@ -45,7 +58,7 @@ class OpenVinoEngine:
         key = height, width, num_streams
         if self._streams is None or self._compiled_for != key:
             self.release()
-            compiled = openvino.Core().compile_model(
+            compiled = _core().compile_model(
                 build_model(self._network, height=height, width=width),
                 "CPU",
                 {
