@@ -18,7 +18,7 @@ from resources.media_store import MediaStore
 from tests.azure_accounts import AzureAccounts
 from tests.clips import make_clip
 from tests.delivered_homes import copy_home, deliver
-from tests.forked_stylize import run_stylize
+from tests.forked_programs import run_stylize
 from tests.quick_sqlite import be_quick
 
 Stylize = Callable[..., subprocess.CompletedProcess[str]]

@@ -1,12 +1,15 @@
 """Run as a program in a subprocess whose DAGSTER_HOME names a compute log manager; prints one JSON object.
 
-``style``: load a style by the project's own job. ``retry``: a job whose step fails at its first attempt, every attempt
-in a process of its own. ``read RUN``: what the UI would show of a run, as the webserver does, from elsewhere.
-``fetch URL``: what a browser gets by a download link.
+Its arguments are done one after the other, each by an instance of its own with a local folder of its own, as if in
+pods of their own. ``style``: load a style by the project's own job. ``retry``: a job whose step fails at its first
+attempt, every attempt in a process of its own. ``read``: what the UI would show of that run, as the webserver does.
+``fetch``: what a browser gets by the first of its download links.
 """
 
 import json
+import os
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,7 +52,10 @@ def stumbling_job() -> None:
     stumble()
 
 
-def load_style(instance: dg.DagsterInstance) -> dict[str, Any]:
+Told = dict[str, Any]
+
+
+def load_style(instance: dg.DagsterInstance, _: Told) -> Told:
     settings = load_settings()
     definitions = build_defs(settings, {"scratch": TalkingScratch(root=str(settings.scratch_dir))})
     instance.add_dynamic_partitions("styles", ["starry-night"])
@@ -59,13 +65,13 @@ def load_style(instance: dg.DagsterInstance) -> dict[str, Any]:
     return {"run_id": result.run_id, "success": result.success}
 
 
-def retry(instance: dg.DagsterInstance) -> dict[str, Any]:
+def retry(instance: dg.DagsterInstance, _: Told) -> Told:
     with execute_job(dg.reconstructable(stumbling_job), instance=instance) as result:
         return {"run_id": result.run_id, "success": result.success}
 
 
-def read(instance: dg.DagsterInstance, run_id: str) -> dict[str, Any]:
-    manager = instance.compute_log_manager
+def read(instance: dg.DagsterInstance, told: Told) -> Told:
+    manager, run_id = instance.compute_log_manager, told["run_id"]
     keys = [
         entry.get_dagster_event().logs_captured_data.file_key
         for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.LOGS_CAPTURED)
@@ -90,12 +96,22 @@ def read(instance: dg.DagsterInstance, run_id: str) -> dict[str, Any]:
     return {"logs": logs, "problems": problems}
 
 
-def fetch(_: dg.DagsterInstance, link: str) -> dict[str, Any]:
-    with urllib.request.urlopen(link) as response:  # noqa: S310 - https
-        return {"text": response.read().decode()}
+def fetch(_: dg.DagsterInstance, told: Told) -> Told:
+    with urllib.request.urlopen(told["logs"][0]["link"]) as response:  # noqa: S310 - https
+        return {"fetched": response.read().decode()}
+
+
+def main() -> None:
+    actions = {"style": load_style, "retry": retry, "read": read, "fetch": fetch}
+    told: Told = {}
+    for action in sys.argv[1:]:
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["TMPDIR"] = tempfile.tempdir = folder  # the manager of a child process looks for it, too
+            with dg.DagsterInstance.get() as instance:
+                told |= actions[action](instance, told)
+        tempfile.tempdir = None
+    _say(sys.stdout, json.dumps(told))
 
 
 if __name__ == "__main__":
-    actions = {"style": load_style, "retry": retry, "read": read, "fetch": fetch}
-    with dg.DagsterInstance.get() as opened:
-        _say(sys.stdout, json.dumps(actions[sys.argv[1]](opened, *sys.argv[2:])))
+    main()

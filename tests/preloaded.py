@@ -1,4 +1,4 @@
-"""Imported by the process from which :mod:`tests.forked_stylize` forks: what a command would load on its way.
+"""Imported by the process from which :mod:`tests.forked_programs` forks: what a command would load on its way.
 
 ``dagster_project.definitions`` is left to the command, as it reads the environment when it is loaded.
 """

@@ -1,4 +1,4 @@
-"""Run as a program in a subprocess whose DAGSTER_HOME names an instance: styles the cell that its argument names.
+"""A program whose DAGSTER_HOME names an instance: styles the cell that its argument names.
 
 Every attempt runs in a process of its own, as it has a pod of its own in a cluster, so that it can be killed alone. The
 run is in the hands of Dagster's multiprocess executor, which follows the same retry policy as that of a cluster.
@@ -29,7 +29,7 @@ def style_segment_in_processes() -> dg.JobDefinition:
     return job.with_executor_def(dg.multiprocess_executor)
 
 
-if __name__ == "__main__":
+def main() -> None:
     be_quick()
     job = dg.reconstructable(style_segment_in_processes)
     executor = {"start_method": {"forkserver": {"preload_modules": PRELOADED}}}

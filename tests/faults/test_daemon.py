@@ -15,7 +15,7 @@ from dagster_project.settings import Settings
 from resources.records import digest_of_file
 from tests.conftest import Restyle
 from tests.deployment import BIN, Deployment, wait_until
-from tests.forked_stylize import ForkedStylize
+from tests.forked_programs import ForkedStylize
 
 Clip = Callable[[str], Path]
 

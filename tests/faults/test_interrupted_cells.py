@@ -8,8 +8,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,13 +20,14 @@ import pytest
 
 from assets.failures import ExplainedFailure, explained_failures
 from dagster_project.cli.home import open_instance
-from dagster_project.settings import PROJECT_ROOT, Settings
+from dagster_project.settings import Settings
 from dagster_project.video.plan import FRAMES_PER_CHUNK
 from resources.attempts import MAX_ERRORS, MAX_STUCK, Attempt, AttemptLog
 from resources.records import digest_of_file
 from tests.clips import picture, run_ffmpeg, x264
+from tests.forked_programs import ForkedProgram, run_stylize
 
-# Every attempt loads Dagster and torch anew.
+# Some attempts wait for others to be noticed.
 pytestmark = pytest.mark.timeout(1200)
 
 NUM_FRAMES = 240
@@ -93,11 +92,10 @@ class Cell:
         return {path.name: digest_of_file(path) for path in (self.home / "store").glob("work/*/*/styled/*/*.mkv")}
 
     @contextmanager
-    def run(self) -> Iterator[subprocess.Popen[bytes]]:
+    def run(self) -> Iterator[ForkedProgram]:
         """A run whose attempts are processes of their own."""
-        command = [sys.executable, "-m", "tests.step_processes", self.key]
-        with subprocess.Popen(
-            command, cwd=PROJECT_ROOT, env=_environment(self.home, self.modules), stderr=subprocess.DEVNULL
+        with ForkedProgram(
+            "tests.step_processes", "step_processes", self.key, env=_environment(self.home, self.modules)
         ) as process:
             try:
                 yield process
@@ -146,8 +144,8 @@ def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "modules").mkdir()
     (folder / "modules" / "noting.py").write_text(NOTING_TRANSFORM)
     run_ffmpeg(*picture(), *x264(frames=NUM_FRAMES), folder / "film.mp4")
-    command = [Path(sys.executable).with_name("stylize"), "video", folder / "film.mp4", "--style", "noting"]
-    subprocess.run(command, env=_environment(folder / "home", folder / "modules"), check=True, capture_output=True)
+    environment = _environment(folder / "home", folder / "modules")
+    assert run_stylize("video", folder / "film.mp4", "--style", "noting", env=environment).returncode == 0
     return folder
 
 

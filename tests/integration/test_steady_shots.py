@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from tests.forked_stylize import run_stylize
+from tests.forked_programs import run_stylize
 
 HEIGHT, WIDTH, NUM_FRAMES = 64, 160, 60
 ENTERS, ENTERED, CUT = 8, 24, 34

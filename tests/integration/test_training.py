@@ -25,7 +25,7 @@ from resources.folder_store import FolderStore
 from resources.records import StyleRecord, digest_of_file
 from resources.training_material import find_photographs
 from tests.conftest import Restyle, Stylize
-from tests.forked_stylize import ForkedStylize
+from tests.forked_programs import ForkedStylize
 
 Clip = Callable[[str], Path]
 

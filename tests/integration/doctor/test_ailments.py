@@ -14,7 +14,7 @@ from resources.local_process import process_tags
 from resources.records import Registration
 from resources.store_layout import ContentKeys, registration_key
 from tests.conftest import Stylize
-from tests.forked_stylize import ForkedStylize
+from tests.forked_programs import ForkedStylize
 from tests.integration.doctor.examined import CLIP, HEALTHY, ExaminedDeployment
 
 Clip = Callable[[str], Path]
