@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 export STYLIZE_HOME ?= $(CURDIR)/.stylize
+# Packages are compiled where they are first imported, which is a quarter of them; the next process shall find that.
+unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
@@ -23,7 +25,7 @@ help:
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[demo,dev,kubernetes]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --constraint constraints.txt --editable '.[demo,dev,kubernetes]'
 	@touch $@
 
 demo: $(INSTALLED)
@@ -69,8 +71,10 @@ bench-style: $(INSTALLED)
 bench-many-clips: $(INSTALLED)
 	$(BIN)/python -W ignore -m bench.many_clips --folder "$(FOLDER)"
 
-# The settings come from the environment: docs/cluster-test.md.
+# The settings come from the environment: docs/cluster-test.md. Pods that mount .venv/ cannot write there what they compile.
+# Some packages carry files for other Pythons, on which compileall fails.
 k8s-e2e: $(INSTALLED)
+	@$(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null || true
 	@$(BIN)/python -W ignore -m k8s.e2e.run
 
 # PAINTINGS: folder with the pictures that the styles were trained from. FEATURES: the loss network, SqueezeNet or VGG-16.

@@ -3,6 +3,7 @@
 ``dagster_project.definitions`` is left to the command, as it reads the environment when it is loaded.
 """
 
+import gc
 import pkgutil
 import warnings
 from importlib import import_module
@@ -41,3 +42,4 @@ with warnings.catch_warnings():
         import_module(name)
 
 be_quick()
+gc.freeze()  # what is loaded stays: nobody need look through it again and again
