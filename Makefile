@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 export STYLIZE_HOME ?= $(CURDIR)/.stylize
-# Packages are compiled where they are first imported, which is a quarter of them; the next process shall find that.
+# Packages are compiled when they are first imported, which two fifths of their files are; the next process shall find that.
 unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 INSTALLED := .venv/.installed
