@@ -29,7 +29,15 @@ REQUIRE_ALL = os.environ.get("REQUIRE_ALL") == "1"
 SLOW = "slow test: runs with --slow or RUN_SLOW=1"
 # Parts that only some machines have and that neither PyPI nor Debian carries (its kubectl is too old for our
 # kustomization), and what takes minutes.
-MAY_BE_ABSENT = ("CUDA device", "Kubernetes cluster", "Azure account", "kubectl", "terraform", SLOW)
+MAY_BE_ABSENT = (
+    "CUDA device",
+    "CPU with bfloat16",
+    "Kubernetes cluster",
+    "Azure account",
+    "kubectl",
+    "terraform",
+    SLOW,
+)
 
 be_quick()
 

@@ -17,19 +17,26 @@ from dagster_project.style_transfer.checkpoint import save_checkpoint
 from dagster_project.style_transfer.cuda_engine import PASSES_BEFORE_GRAPH
 from dagster_project.style_transfer.engine import EngineChoice, StyleTransform, choose_engine
 from dagster_project.style_transfer.engine_choice import Precision
+from dagster_project.style_transfer.machine import has_fast_bf16
 from dagster_project.style_transfer.network import DEFAULT_SIZE, NetworkSize, TransformerNet, repaint
 
 SMALL = NetworkSize(widths=(4, 6, 8), blocks=1)
 FP32 = EngineChoice(device="cpu", precision="fp32", num_streams=2)
 BF16 = EngineChoice(device="cpu", precision="bf16", num_streams=2)
 OPENVINO = EngineChoice(device="cpu", precision="fp32", engine="openvino", num_streams=2)
+OPENVINO_BF16 = EngineChoice(device="cpu", precision="bf16", engine="openvino", num_streams=2)
 
 HAS_OPENVINO = importlib.util.find_spec("openvino") is not None
 needs_openvino = pytest.mark.skipif(not HAS_OPENVINO, reason="needs openvino, which is not installed")
+needs_fast_bf16 = pytest.mark.skipif(not has_fast_bf16(), reason="needs a CPU with bfloat16 instructions")
+SIXTEEN_BITS = [
+    pytest.param(BF16, id="torch-bf16"),
+    pytest.param(OPENVINO_BF16, id="openvino-bf16", marks=[needs_openvino, needs_fast_bf16]),
+]
 ENGINES = [
     pytest.param(FP32, id="torch-fp32"),
-    pytest.param(BF16, id="torch-bf16"),
     pytest.param(OPENVINO, id="openvino-fp32", marks=needs_openvino),
+    *SIXTEEN_BITS,
 ]
 
 
@@ -129,9 +136,10 @@ def test_openvino_tells_nobody_that_it_is_used() -> None:
     assert result.stdout == "None\n"
 
 
-def test_sixteen_bit_arithmetic_looks_the_same() -> None:
+@pytest.mark.parametrize("choice", SIXTEEN_BITS)
+def test_sixteen_bit_arithmetic_looks_the_same(choice: EngineChoice) -> None:
     frames = frames_of(1, 64, 64)
-    exact, fast = transform(FP32)(frames).astype(float), transform(BF16)(frames).astype(float)
+    exact, fast = transform(FP32)(frames).astype(float), transform(choice)(frames).astype(float)
     assert np.abs(exact - fast).mean() < 3
 
 
