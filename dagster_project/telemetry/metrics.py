@@ -10,12 +10,13 @@ SPEED_BUCKETS = (0.5, 1, 2, 5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 1000
 
 
 def exact(value: float) -> float:
-    """``value`` to the millionth, as a multiple of 2^-20.
+    """``value`` as a multiple of 2^-26: seconds, and the price of one, to 15 billionths.
 
-    Sums of such numbers are exact, in whichever order they are added. A total that came out an ulp smaller after a
-    restart would look like a counter that began again at zero, and Prometheus would count all of it twice.
+    Sums of such numbers are exact up to 2^27, 1,500 machines all day, in whichever order they are added. A total that
+    came out an ulp smaller after a restart would look like a counter that began again at zero, and Prometheus would
+    count all of it twice.
     """
-    return round(value * 2**20) / 2**20
+    return round(value * 2**26) / 2**26
 
 
 class Metrics:
