@@ -146,8 +146,12 @@ def test_azure_is_away_for_a_minute_and_work_goes_on_by_itself(
 
 
 def _assert_few_runs(instance: dg.DagsterInstance) -> None:
-    """One run per step and partition, and one more at most where the trouble was longer than the tries of a step."""
-    launched = Counter(_what_it_does(run) for run in instance.get_runs())
+    """One run per step and partition, and one more at most where the trouble was longer than the tries of a step.
+
+    Reports are not among them: they follow a delivery sooner or later.
+    """
+    report = {dg.AssetKey("processing_report")}
+    launched = Counter(_what_it_does(run) for run in instance.get_runs() if run.asset_selection != report)
     assert len(launched) == (4 + 3) + (4 + 1), "film: 4 steps and 3 segments to style; late: 4 and 1"
     assert max(launched.values()) <= 2, launched
 
