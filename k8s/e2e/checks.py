@@ -50,9 +50,14 @@ def check_pool(webserver: Webserver, watch: PodWatch, story: Story) -> None:
         E2eError: there were more than the pool has places, or a place is still taken.
     """
     steps = most_at_once(webserver.spans(GPU_STEP))
-    pods = most_pods_at_once(styling(watch.pods))
+    gpu_pods = styling(watch.pods)
+    pods = most_pods_at_once(gpu_pods)
     if max(steps, pods) > GPU_PODS_AT_ONCE:
-        raise E2eError(f"{steps} GPU steps and {pods} GPU pods at once, and the pool has {GPU_PODS_AT_ONCE} places")
+        spans = ", ".join(f"{pod.name} {pod.made_at}-{pod.over_at} ({pod.phase} {pod.end})" for pod in gpu_pods)
+        raise E2eError(
+            f"{steps} GPU steps and {pods} GPU pods at once, and the pool has {GPU_PODS_AT_ONCE} places; the numbers of"
+            f" the changes by which they came and went: {spans}"
+        )
     wait_until(
         lambda: webserver.pool(GPU_POOL)["activeSlotCount"] == 0,
         "every place in the pool is free again",

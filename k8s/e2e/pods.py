@@ -36,7 +36,7 @@ class SeenPod:
         end: why its container ended, and its exit code.
         made_at: number of the change by which it came, among all that the watch saw. Unlike the clocks of nodes, these
             numbers tell for sure which of two pods was first.
-        over_at: number of the change by which its container ended, or it vanished; none before.
+        over_at: number of the change by which its container ended, or it failed without, or vanished; none before.
     """
 
     name: str
@@ -140,7 +140,7 @@ class PodWatch:
             if ended is not None:
                 seen.end_at(self._num_changes, ended.finished_at)
                 seen.end = f"{ended.reason}, exit code {ended.exit_code}"
-        if gone:
+        if gone or seen.phase in ("Succeeded", "Failed"):  # a pod that its node refuses fails without a container
             seen.end_at(self._num_changes)
 
 

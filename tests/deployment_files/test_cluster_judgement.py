@@ -121,6 +121,13 @@ def _change(kind: str, name: str, *, ended: bool = False) -> Document:
     return {"type": kind, "object": pod}
 
 
+def _refused(name: str) -> Document:
+    """A pod that its node does not take: it fails without a container, and stays."""
+    change = _change("MODIFIED", name)
+    change["object"]["status"] = {"phase": "Failed", "reason": "UnexpectedAdmissionError"}
+    return change
+
+
 @pytest.mark.parametrize(
     ("changes", "most"),
     [
@@ -133,6 +140,7 @@ def _change(kind: str, name: str, *, ended: bool = False) -> Document:
             ],
             1,
         ),
+        ([_change("ADDED", "a"), _refused("a"), _change("ADDED", "b")], 1),
         ([_change("ADDED", "a"), _change("DELETED", "a"), _change("ADDED", "b"), _change("ADDED", "c")], 2),
         ([_change("ADDED", "a"), _change("ADDED", "b"), _change("ADDED", "c"), _change("DELETED", "a")], 3),
     ],
