@@ -1,6 +1,6 @@
 """The style network as an OpenVINO model for one size of frames: uint8 in, uint8 out.
 
-Written with OpenVINO's operations rather than traced from torch: 20 ms instead of two seconds, and the doubling layers
+Written with OpenVINO's operations rather than traced from torch: 25 ms instead of two seconds, and the doubling layers
 and the last one take a shorter way.
 """
 
