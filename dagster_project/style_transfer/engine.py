@@ -105,7 +105,7 @@ def _build_engine(network: TransformerNet, choice: EngineChoice) -> Engine:
         return TorchCpuEngine(network, threads_per_stream=choice.threads_per_stream)
     from dagster_project.style_transfer.openvino_engine import OpenVinoEngine  # only where it is installed
 
-    return OpenVinoEngine(network, precision=choice.precision, threads_per_stream=choice.threads_per_stream)
+    return OpenVinoEngine(network, threads_per_stream=choice.threads_per_stream)
 
 
 def _frames_per_call(choice: EngineChoice) -> int:

@@ -1,10 +1,10 @@
 """Repaint frames on the CPU with OpenVINO: the fastest of what runs from wheels alone.
 
-Two streams at 640x360, CPU time a frame, medians of three processes: in float32 177 ms with the shipped network and 667
-with the reference network, where torch takes 414 and 1,250; in bfloat16, on the same CPU with AVX-512, 96 and 333,
-where torch takes 200 and 572. It takes half of torch's memory or less. A model for another size of frames is ready in
-0.15 s. With one thread per stream a frame's result is the same bit for bit, whatever else is computed beside it; with
-two it is not, so there are several streams instead.
+Two streams at 640x360, CPU time a frame, medians of three processes: in float32 182 ms with the shipped network and 649
+with the reference network, where torch takes 337 and 1,099; in bfloat16, on the same CPU with AVX-512, 96 and 340,
+where torch takes 160 and 527. In float32 it takes two thirds of torch's memory or less. A model for another size of
+frames is ready in 0.15 s. With one thread per stream a frame's result is the same bit for bit, whatever else is
+computed beside it; with two it is not, so there are several streams instead.
 """
 
 from functools import cache
@@ -15,8 +15,6 @@ import openvino
 from dagster_project.frame_transform import Picture
 from dagster_project.style_transfer.network import TransformerNet
 from dagster_project.style_transfer.openvino_graph import build_model
-
-_PRECISION_HINTS = {"fp32": "f32", "bf16": "bf16"}
 
 
 @cache
@@ -33,10 +31,9 @@ def _core() -> openvino.Core:
 class OpenVinoEngine:
     """One network, compiled for one size of frames at a time."""
 
-    def __init__(self, network: TransformerNet, *, precision: str, threads_per_stream: int) -> None:
-        """Compile nothing yet: the size is that of the first frames."""
+    def __init__(self, network: TransformerNet, *, threads_per_stream: int) -> None:
+        """Compile nothing yet: the size is that of the first frames. The precision is that of the network."""
         self._network = network
-        self._precision = precision
         self._threads_per_stream = threads_per_stream
         self._compiled_for: tuple[int, int, int] | None = None
         self._streams: openvino.AsyncInferQueue | None = None
@@ -65,7 +62,7 @@ class OpenVinoEngine:
                 {
                     "NUM_STREAMS": num_streams,
                     "INFERENCE_NUM_THREADS": num_streams * self._threads_per_stream,
-                    "INFERENCE_PRECISION_HINT": _PRECISION_HINTS[self._precision],
+                    "INFERENCE_PRECISION_HINT": "dynamic",  # that of the model, whatever the processor could do
                     # Two runs on one machine would be pinned to the same cores.
                     "ENABLE_CPU_PINNING": False,
                 },

@@ -11,7 +11,7 @@ from dagster_project.style_transfer.openvino_engine import OpenVinoEngine
 from dagster_project.style_transfer.torch_engine import prepare
 
 network = prepare(TransformerNet(REFERENCE_SIZE), device="cpu", precision="fp32")
-engines = [OpenVinoEngine(network, precision="fp32", threads_per_stream=1) for _ in range(2)]
+engines = [OpenVinoEngine(network, threads_per_stream=1) for _ in range(2)]
 for engine in engines:
     engine.paint(np.zeros((1, 16, 16, 3), np.uint8), at_once=1)
 for engine in engines:
