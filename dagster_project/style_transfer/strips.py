@@ -10,6 +10,7 @@ on the host. Those of full size, by far the largest, are never held: they are co
 and once for the layer that reads them.
 """
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -46,11 +47,13 @@ class Rows(Protocol):
 def repaint_in_strips(network: TransformerNet, frame: Picture, num_strips: int) -> Picture:
     """Repaint one RGB frame ``(H, W, 3)``; the result has the same shape.
 
-    In float32 it equals the whole picture's result to within one level of 255: the statistics are summed up in another
-    order. Memory on the device grows with the height of a strip, memory on the host with three maps of quarter size.
+    It equals the whole picture's result to within one level of 255: the statistics are summed up in another order. In
+    16 bits, where that order decides how a map is rounded, a few values in a million differ by more. Memory on the
+    device grows with the height of a strip, memory on the host with three maps of quarter size.
     """
     strips = _Strips(num_strips)
-    last = _ConvolvedRows(_last_map(network, frame, strips), network.deconv3)
+    # In 16 bits the upper levels would be rounded twice; OpenVINO does not do that, either.
+    last = _ConvolvedRows(_last_map(network, frame, strips), copy.deepcopy(network.deconv3).float())
     height, width = frame.shape[:2]
     repainted = np.empty_like(frame, order="C")
     for start, stop in strips.of(height):
@@ -122,7 +125,7 @@ class _ConvolvedRows:
         stride, reach = self.layer.conv2d.stride[0], self.layer.padding
         first, last = start * stride - reach, (stop - 1) * stride + reach + 1
         top, bottom = max(0, -first), max(0, last - self.source.height)
-        x = self.source.read(first + top, last - bottom)
+        x = self.source.read(first + top, last - bottom).to(self.layer.conv2d.weight.dtype)
         return self.layer.conv2d(F.pad(x, (reach, reach, top, bottom), mode="reflect"))
 
 

@@ -2,11 +2,15 @@
 
 import numpy as np
 import pytest
+import skimage.data
 
 from dagster_project.frame_transform import Picture
+from dagster_project.style_transfer.checkpoint import load_checkpoint
 from dagster_project.style_transfer.engine import EngineChoice, StyleTransform
 from dagster_project.style_transfer.library import MODEL_FILE
-from tests.unit.style_transfer.test_engine import FP32, OPENVINO, needs_openvino, transform
+from dagster_project.style_transfer.strips import repaint_in_strips
+from dagster_project.style_transfer.torch_engine import prepare
+from tests.unit.style_transfer.test_engine import ENGINES, FP32, OPENVINO, SIXTEEN_BITS, needs_openvino, transform
 from tests.unit.style_transfer.test_library import STYLES
 
 
@@ -14,7 +18,7 @@ def paint(style: str, choice: EngineChoice, frame: Picture) -> Picture:
     return StyleTransform.from_checkpoint(STYLES / style / MODEL_FILE, choice)(frame[None])[0].astype(int)
 
 
-@pytest.mark.parametrize("choice", [FP32, pytest.param(OPENVINO, marks=needs_openvino)])
+@pytest.mark.parametrize("choice", ENGINES)
 @pytest.mark.parametrize("style", ["great-wave", "minotaur"])
 @pytest.mark.parametrize("colour", [(0, 0, 0), (235, 128, 16)], ids=["black", "orange"])
 def test_a_frame_of_one_colour_stays_one(choice: EngineChoice, style: str, colour: tuple[int, int, int]) -> None:
@@ -30,3 +34,15 @@ def test_large_frames_are_normalised_as_exactly_as_small_ones() -> None:
     by_torch, by_openvino = (transform(choice)(frames).astype(int) for choice in (FP32, OPENVINO))
     assert by_torch.std() > 20
     assert np.abs(by_torch - by_openvino).max() <= 1
+
+
+@pytest.mark.parametrize("choice", SIXTEEN_BITS)
+@pytest.mark.parametrize("style", ["lanterns", "scream"])
+def test_in_sixteen_bits_strips_give_what_the_whole_picture_gives(choice: EngineChoice, style: str) -> None:
+    """All but a few values in a million; in 32 bits all, see test_memory_ladder.py."""
+    photograph = skimage.data.astronaut()
+    network = load_checkpoint(STYLES / style / MODEL_FILE)
+    in_strips = repaint_in_strips(prepare(network, device="cpu", precision="bf16"), photograph, 8)
+    difference = np.abs(paint(style, choice, photograph) - in_strips)
+    assert difference.max() <= 2
+    assert (difference > 1).mean() <= 1e-5
