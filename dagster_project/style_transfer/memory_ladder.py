@@ -18,8 +18,7 @@ from dagster_project.style_transfer.strips import repaint_in_strips
 
 FIRST_STRIPS = 8
 """Fewer would hardly take less than the whole picture: the kept maps stay as large as they are. At 1920x1080 on the CPU
-the reference network takes 1,266 MiB whole (torch), 532 MiB whole (OpenVINO; 592 with AVX-512) and
-327 MiB in eight strips."""
+the reference network takes 1,266 MiB whole (torch) and 327 MiB in eight strips."""
 
 MIN_STRIP_ROWS = 32
 """Smaller strips would be mostly overlap: a strip of the last layer needs nine rows more on each side."""
