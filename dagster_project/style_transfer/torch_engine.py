@@ -4,12 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
 from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from dagster_project.frame_transform import Picture
 from dagster_project.style_transfer.allocator import keep_freed_memory
+from dagster_project.style_transfer.kernels import with_exact_sums
 from dagster_project.style_transfer.network import TransformerNet, UpsampleConvLayer, repaint
 from dagster_project.style_transfer.strips import to_levels
 
@@ -21,29 +21,15 @@ def prepare(network: TransformerNet, *, device: str, precision: str) -> Transfor
 
     Normalisations keep float32: torch holds their statistics in the type of their weights.
     """
-    if precision == "bf16":
+    if precision != "fp32":
         for layer in network.modules():
             if isinstance(layer, UpsampleConvLayer):
-                layer.conv2d.weight.data = _with_exact_sums(layer.conv2d.weight.data)
+                layer.conv2d.weight.data = with_exact_sums(layer.conv2d.weight.data, DTYPES[precision])
     prepared = network.to(device, DTYPES[precision]).eval().requires_grad_(False)
     for norm in prepared.modules():
         if isinstance(norm, nn.InstanceNorm2d):
             norm.float()
     return convert_conv2d_weight_memory_format(prepared, torch.channels_last)
-
-
-def _with_exact_sums(kernels: torch.Tensor) -> torch.Tensor:
-    """The nearest kernels ``(out, in, 3, 3)`` of which not only weights but sums of neighbours are exact in bfloat16.
-
-    OpenVINO adds weights up where one pixel is doubled. Were each sum rounded by itself, the four pixels that come of
-    one would differ a little, and a normalisation makes a pattern of that where there is nothing else in the picture.
-    So all weights of a kernel are multiples of one step, of which bfloat16 can hold up to 256; two of them are left for
-    the rounding of four weights.
-    """
-    sums = [F.avg_pool2d(kernels, size, stride=1, divisor_override=1) for size in ((1, 1), (1, 2), (2, 1), (2, 2))]
-    largest = torch.stack([values.abs().amax((2, 3)) for values in sums]).amax(0)[..., None, None]
-    steps = torch.ldexp(torch.ones_like(largest), torch.frexp(largest * (1 + 2 / 128)).exponent - 8)
-    return (kernels / steps).round() * steps
 
 
 class TorchCpuEngine:
