@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from dagster_project.frame_transform import Picture
+from dagster_project.style_transfer.inference_network import InferenceNet
 from dagster_project.style_transfer.network import TransformerNet, repaint
 from dagster_project.style_transfer.strips import to_levels
 
@@ -30,9 +31,8 @@ class CudaEngine:
     """One network on the current GPU; passes of one shape at a time."""
 
     def __init__(self, network: TransformerNet) -> None:
-        """Take a network that is on the GPU already, in its precision and with interleaved channels."""
-        self._network = network
-        self._dtype = network.conv1.conv2d.weight.dtype
+        """Take a network from :func:`torch_engine.prepare`."""
+        self._network = InferenceNet(network)
         self._uploads, self._downloads = torch.cuda.Stream(), torch.cuda.Stream()
         self._shape: tuple[int, ...] = ()
         self._num_passes = 0
@@ -99,4 +99,4 @@ class CudaEngine:
 
     def _repaint(self, frames: torch.Tensor) -> torch.Tensor:
         """``permute`` of interleaved RGB is already torch's channels_last layout."""
-        return to_levels(repaint(self._network, frames.permute(0, 3, 1, 2).to(self._dtype)))
+        return to_levels(repaint(self._network, frames.permute(0, 3, 1, 2).to(self._network.dtype)))

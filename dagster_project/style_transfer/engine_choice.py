@@ -197,11 +197,12 @@ def _num_streams(choice: EngineChoice, pixels: int) -> int:
 def _cuda_batch_size(choice: EngineChoice, pixels: int) -> int:
     """Frames that fit into half of the free memory of the GPU.
 
-    The peak lies in the last up-sampling of the largest network that we load: its input doubled, the same again padded,
-    and as much for the convolution's workspace.
+    The peak lies in the last doubling of the largest network that we load: three maps of full size. In 32 bits one of
+    them is the doubled map, which has more channels.
     """
     free_bytes, _ = torch.cuda.mem_get_info()
-    bytes_per_pixel = 3 * REFERENCE_SIZE.widths[1] * DTYPES[choice.precision].itemsize
+    channels = REFERENCE_SIZE.widths[1 if choice.precision == "fp32" else 0]
+    bytes_per_pixel = 3 * channels * DTYPES[choice.precision].itemsize
     fitting = free_bytes // 2 // (bytes_per_pixel * pixels)
     return max(1, min(fitting, MAX_CUDA_BATCH_SIZE, CUDA_PIXELS_PER_BATCH // pixels))
 

@@ -111,6 +111,11 @@ class TransformerNet(nn.Module):
         self.in5 = nn.InstanceNorm2d(full, affine=True)
         self.deconv3 = ConvLayer(full, 3, 9, 1)
 
+    @property
+    def blocks(self) -> list[ResidualBlock]:
+        """The residual blocks, in order."""
+        return [module for module in self.children() if isinstance(module, ResidualBlock)]
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Repaint ``(N, 3, H, W)``, RGB 0..255, of any floating type.
 
@@ -120,8 +125,8 @@ class TransformerNet(nn.Module):
         x = self.in1(self.conv1(x)).relu_()
         x = self.in2(self.conv2(x)).relu_()
         x = self.in3(self.conv3(x)).relu_()
-        for name in self.residuals:
-            x = self.get_submodule(name)(x)
+        for block in self.blocks:
+            x = block(x)
         x = self.in4(self.deconv1(x)).relu_()
         x = self.in5(self.deconv2(x)).relu_()
         return self.deconv3(x)

@@ -76,8 +76,8 @@ def _last_map(network: TransformerNet, frame: Picture, strips: "_Strips") -> Row
     x = strips.normalise(_ConvolvedRows(x, network.conv1), network.in1)
     x = strips.keep_normalised(_ConvolvedRows(x, network.conv2), network.in2)
     x = strips.keep_normalised(_ConvolvedRows(x, network.conv3), network.in3)
-    for name in network.residuals:
-        x = strips.add_residual(x, network.get_submodule(name))
+    for block in network.blocks:
+        x = strips.add_residual(x, block)
     x = strips.keep_normalised(_DoubledRows(x, network.deconv1), network.in4)
     return strips.normalise(_DoubledRows(x, network.deconv2), network.in5)
 
@@ -231,10 +231,8 @@ class _Strips:
         kept, moments = self._keep(source)
         return self._scaled(kept, norm, moments, rectified=True)
 
-    def add_residual(self, x: Rows, block: nn.Module) -> Rows:
+    def add_residual(self, x: Rows, block: ResidualBlock) -> Rows:
         """``x`` plus what ``block`` makes of it; written over the block's last map, strip by strip."""
-        if not isinstance(block, ResidualBlock):
-            raise TypeError(f"expected a ResidualBlock, got {type(block).__name__}")
         branch = self.keep_normalised(_ConvolvedRows(x, block.conv1), block.in1)
         kept, moments = self._keep(_ConvolvedRows(branch, block.conv2))
         normalised = self._scaled(kept, block.in2, moments, rectified=False)

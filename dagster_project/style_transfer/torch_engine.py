@@ -9,6 +9,7 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 
 from dagster_project.frame_transform import Picture
 from dagster_project.style_transfer.allocator import keep_freed_memory
+from dagster_project.style_transfer.inference_network import InferenceNet
 from dagster_project.style_transfer.kernels import with_exact_sums
 from dagster_project.style_transfer.network import TransformerNet, UpsampleConvLayer, repaint
 from dagster_project.style_transfer.strips import to_levels
@@ -38,7 +39,7 @@ class TorchCpuEngine:
     def __init__(self, network: TransformerNet, *, threads_per_stream: int) -> None:
         """Take a network from :func:`prepare`."""
         keep_freed_memory()
-        self._network = network
+        self._network = InferenceNet(network)
         self._threads_per_stream = threads_per_stream
 
     def paint(self, frames: Picture, *, at_once: int) -> Picture:
@@ -62,4 +63,4 @@ class TorchCpuEngine:
     def _paint_one(self, frame: Picture) -> Picture:
         """The copy accepts what torch does not: views that run backwards, and arrays that may not be written."""
         picture = torch.from_numpy(np.array(frame[None], order="C")).permute(0, 3, 1, 2)
-        return to_levels(repaint(self._network, picture.to(self._network.conv1.conv2d.weight.dtype)))[0].numpy()
+        return to_levels(repaint(self._network, picture.to(self._network.dtype)))[0].numpy()
