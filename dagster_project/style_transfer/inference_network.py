@@ -168,8 +168,8 @@ def _doubled(squares: torch.Tensor) -> torch.Tensor:
 
 def _taken_apart(squares: torch.Tensor) -> torch.Tensor:
     """``(N, 4 C, H, W)`` to ``(N, C, 2 H, 2 W)``."""
-    pixels = squares.unflatten(1, (2, 2, -1)).permute(0, 3, 4, 1, 5, 2)
-    return pixels.flatten(4, 5).flatten(2, 3)
+    pixels = squares.permute(0, 2, 3, 1).unflatten(3, (2, 2, -1)).transpose(2, 3)
+    return pixels.flatten(3, 4).flatten(1, 2).permute(0, 3, 1, 2)
 
 
 def _empty(shape: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:

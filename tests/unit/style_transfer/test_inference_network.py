@@ -100,7 +100,8 @@ def test_no_map_changes_its_layout(precision: str) -> None:
     """On a GPU every change is a copy of the map, and torch's padding, of whatever layout, is one."""
     network = inference_net(precision)
     with Operations() as operations:
-        painted(network, noise(32, 48, num_frames=2).to(network.dtype))
+        frames = painted(network, noise(32, 48, num_frames=2).to(network.dtype))
+    assert frames.is_contiguous(memory_format=torch.channels_last)
     assert "conv2d" in operations.names
     assert not operations.planes
     assert precision == "fp32" or not {name for name in operations.names if "pad" in name}
