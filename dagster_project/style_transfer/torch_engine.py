@@ -20,7 +20,8 @@ DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16,
 def prepare(network: TransformerNet, *, device: str, precision: str) -> TransformerNet:
     """``network`` itself, moved: its convolutions take and give interleaved channels, which is how frames lie.
 
-    Normalisations keep float32: torch holds their statistics in the type of their weights.
+    Normalisations keep float32: torch holds their statistics in the type of their weights. With float32 on a GPU, TF32
+    is off from then on, in the whole process.
     """
     if precision != "fp32":
         for layer in network.modules():

@@ -52,7 +52,7 @@ def test_statistics_can_be_left_to_torch_as_on_a_gpu(monkeypatch: pytest.MonkeyP
     """On few pixels torch's sums are exact on the CPU, too."""
     frames, network = noise(24, 32, num_frames=2), inference_net(precision)
     expected = painted(network, frames.to(network.dtype))
-    monkeypatch.setattr(inference_network, "_mean_and_variance", lambda frame: (None, None))
+    monkeypatch.setattr(inference_network, "mean_and_variance", lambda frame: (None, None))
     assert (painted(network, frames.to(network.dtype)) - expected).abs().max() < LARGEST_ERROR[precision]
 
 
