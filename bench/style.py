@@ -2,11 +2,11 @@
 
     make bench-style
 
-Three contenders on the same frames, at 360p, 720p and 1080p: the way of pytorch/examples (eager float32, one JPEG file
-in, one JPEG file out), our engine with that very network, and our engine with the network of our styles. Each lives in
-a process of its own; they take turns, and what counts is the median of the ratios of turns that followed each other, so
-that a machine which is slow for a while is slow for all. Writes ``bench/results/style.json``; on a machine with CUDA
-the same again there, beside what the counted arithmetic and memory traffic would allow.
+Five contenders on the same frames, at 360p, 720p and 1080p: the way of pytorch/examples (eager float32, one JPEG file
+in, one JPEG file out), our engine with that very network, and our engine with the networks of our styles, of each
+quality. Each lives in a process of its own; they take turns, and what counts is the median of the ratios of turns that
+followed each other, so that a machine which is slow for a while is slow for all. Writes ``bench/results/style.json``;
+on a machine with CUDA the same again there, beside what the counted arithmetic and memory traffic would allow.
 """
 
 import argparse
@@ -30,15 +30,25 @@ from PIL import Image
 
 from bench.style_contender import CONTENDERS
 from dagster_project.settings import PROJECT_ROOT
+from dagster_project.style_transfer.any_painting import FAST_SIZE
 from dagster_project.style_transfer.checkpoint import load_checkpoint
 from dagster_project.style_transfer.library import list_styles
 from dagster_project.style_transfer.metrics import pan_error
-from dagster_project.style_transfer.network import DEFAULT_SIZE, REFERENCE_SIZE, NetworkSize, count_multiply_adds
+from dagster_project.style_transfer.network import ANY_PAINTING_SIZE, REFERENCE_SIZE, SLIM_SIZE, NetworkSize
+from dagster_project.style_transfer.quality import QUALITIES
+from dagster_project.style_transfer.quarter_network import QuarterSize
 
 RESULT: Final = Path(__file__).parent / "results" / "style.json"
 SIZES: Final = {"360p": (640, 360), "720p": (1280, 720), "1080p": (1920, 1080)}
 NUM_FILES: Final = 8
-NETWORKS: Final = {"reference": REFERENCE_SIZE, "same_network": REFERENCE_SIZE, "default_network": DEFAULT_SIZE}
+NETWORKS: Final = {
+    "reference": REFERENCE_SIZE,
+    "same_network": REFERENCE_SIZE,
+    "best": ANY_PAINTING_SIZE,
+    "default_network": SLIM_SIZE,
+    "fast_network": FAST_SIZE,
+}
+RATIOS: Final = tuple(f"{name}_ratio" for name in NETWORKS if name != "reference")
 # Without what anybody may have set: the reference runs as it does on a machine that nobody tuned.
 TUNING: Final = ("MALLOC_", "OMP_", "MKL_", "LD_PRELOAD")
 UNTUNED: Final = {name: value for name, value in os.environ.items() if not name.startswith(TUNING)}
@@ -157,12 +167,12 @@ def _row(name: str, running: dict[str, Contender], *, device: str, width: int, h
     return row | (_beside_the_limits(NETWORKS[name], width * height) if device == "cuda" else {})
 
 
-def _operations(size: NetworkSize, pixels: int) -> float:
+def _operations(size: NetworkSize | QuarterSize, pixels: int) -> float:
     """Of the network as it is written, a multiply-add being two; our engines do less for its doubling layers."""
-    return 2 * count_multiply_adds(size) * pixels
+    return 2 * size.multiply_adds * pixels
 
 
-def _beside_the_limits(size: NetworkSize, pixels: int) -> dict[str, Any]:
+def _beside_the_limits(size: NetworkSize | QuarterSize, pixels: int) -> dict[str, Any]:
     """What the counted arithmetic alone, and the counted traffic alone, would allow on this GPU."""
     limits = CUDA_LIMITS.get(torch.cuda.get_device_name())
     if limits is None:
@@ -173,15 +183,13 @@ def _beside_the_limits(size: NetworkSize, pixels: int) -> dict[str, Any]:
     }
 
 
-def _traffic_bytes(size: NetworkSize, pixels: int) -> float:
+def _traffic_bytes(size: NetworkSize | QuarterSize, pixels: int) -> float:
     """Bytes of 16-bit maps to and from memory.
 
     Each is written once and read twice, for its statistics and by the next layer; a residual block writes two and reads
     its input again. Weights and the overlap of tiles are left out.
     """
-    full, half, quarter = size.widths
-    written = full + half / 4 + quarter / 16 + size.blocks * 2 * quarter / 16 + half / 4 + full + 3
-    return 2 * pixels * (3 * written + size.blocks * quarter / 16 + 3)
+    return 2 * pixels * (3 * size.map_values + 3)
 
 
 def cpu_flags() -> list[str]:
@@ -191,9 +199,13 @@ def cpu_flags() -> list[str]:
 
 
 def worst_warping_error() -> float:
-    """Of the shipped styles, on the known pan of :mod:`dagster_project.style_transfer.metrics`."""
+    """Of the shipped styles in all qualities, on the known pan of :mod:`dagster_project.style_transfer.metrics`."""
     photograph = np.asarray(skimage.data.coffee())
-    return max(pan_error(load_checkpoint(card.model_path), photograph) for card in list_styles(PROJECT_ROOT / "styles"))
+    return max(
+        pan_error(load_checkpoint(card.model_path, quality), photograph)
+        for card in list_styles(PROJECT_ROOT / "styles")
+        for quality in QUALITIES
+    )
 
 
 def main() -> None:
@@ -214,8 +226,7 @@ def main() -> None:
                 sys.stdout.flush()
     ratios = {row["contender"]: row["ratio_to_reference"] for row in table if _is_the_key_size(row)}
     result = {
-        "same_network_ratio": ratios.get("same_network"),
-        "default_network_ratio": ratios.get("default_network"),
+        **{name: ratios.get(name.removesuffix("_ratio")) for name in RATIOS},
         "worst_warping_error": float(f"{worst_warping_error():.3g}"),
         "machine": {
             "cores": os.cpu_count(),
@@ -228,7 +239,13 @@ def main() -> None:
     }
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    for key in ("same_network_ratio", "default_network_ratio", "worst_warping_error"):
+    for key in (
+        "same_network_ratio",
+        "best_ratio",
+        "default_network_ratio",
+        "fast_network_ratio",
+        "worst_warping_error",
+    ):
         sys.stdout.write(f"{key}: {result[key]}\n")
     sys.stdout.write(f"written: {RESULT.relative_to(PROJECT_ROOT)}\n")
 

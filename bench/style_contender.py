@@ -14,10 +14,13 @@ from collections.abc import Callable
 from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
+
+if TYPE_CHECKING:
+    from dagster_project.style_transfer.quality import Quality
 
 Run = Callable[[int], None]
 
@@ -42,13 +45,21 @@ def reference(frames: list[Path], device: str) -> tuple[Run, dict[str, Any]]:
     return run, {"engine": "torch eager", "precision": "fp32", "batch_size": 1, "files": "JPEG in, JPEG out"}
 
 
-def ours(frames: list[Path], device: str, *, same_network: bool) -> tuple[Run, dict[str, Any]]:
-    """The transform of ``styled_frames``, on frames in memory: they come from a decoder and go to an encoder."""
+def ours(frames: list[Path], device: str, *, quality: "Quality | None") -> tuple[Run, dict[str, Any]]:
+    """The transform of ``styled_frames``, on frames in memory: they come from a decoder and go to an encoder.
+
+    With the network of the reference where ``quality`` is None.
+    """
+    import torch
+
+    from dagster_project.style_transfer.any_painting import load_conditional
     from dagster_project.style_transfer.engine import StyleTransform, choose_engine
-    from dagster_project.style_transfer.network import DEFAULT_SIZE, REFERENCE_SIZE, TransformerNet
+    from dagster_project.style_transfer.network import REFERENCE_SIZE, TransformerNet
+    from dagster_project.style_transfer.style_prediction import VECTOR_SIZE
 
     pictures = np.stack([np.asarray(Image.open(path).convert("RGB")) for path in frames])
-    network = TransformerNet(REFERENCE_SIZE if same_network else DEFAULT_SIZE)
+    any_style = torch.zeros(VECTOR_SIZE)
+    network = load_conditional(quality).with_style(any_style) if quality else TransformerNet(REFERENCE_SIZE)
     choice = choose_engine(device=device, width=pictures.shape[2], height=pictures.shape[1])
     transform = StyleTransform(network, weights_digest="", choice=choice)
 
@@ -62,8 +73,10 @@ def ours(frames: list[Path], device: str, *, same_network: bool) -> tuple[Run, d
 
 CONTENDERS = {
     "reference": reference,
-    "same_network": partial(ours, same_network=True),
-    "default_network": partial(ours, same_network=False),
+    "same_network": partial(ours, quality=None),
+    "best": partial(ours, quality="best"),
+    "default_network": partial(ours, quality="standard"),
+    "fast_network": partial(ours, quality="fast"),
 }
 
 

@@ -1,8 +1,8 @@
 """Read and write the weights of style networks.
 
-Ours are safetensors. The public checkpoints of ``fast_neural_style`` are pickles, which can carry code: they are read
-by torch's restricted unpickler, which builds tensors and plain containers and refuses everything else without running
-it.
+Ours are safetensors: of one network, or of one for each quality, whose tensors are named ``best.conv1.conv2d.weight``.
+The public checkpoints of ``fast_neural_style`` are pickles, which can carry code: they are read by torch's restricted
+unpickler, which builds tensors and plain containers and refuses everything else without running it.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import safetensors.torch
 import torch
@@ -19,6 +19,9 @@ from safetensors import SafetensorError
 
 from dagster_project.errors import StyleError
 from dagster_project.style_transfer.network import NetworkSize, TransformerNet
+from dagster_project.style_transfer.quality import Quality
+from dagster_project.style_transfer.quarter_network import QuarterNet, QuarterSize
+from dagster_project.style_transfer.style_network import StyleNet
 
 PICKLE_SUFFIXES = (".pth", ".pt", ".model")
 
@@ -28,8 +31,12 @@ _OLD_STATISTICS = re.compile(r"\.(running_mean|running_var|num_batches_tracked)$
 """Entries that torch before 0.4 saved for instance normalisation and never used; current torch refuses them."""
 
 
-def load_checkpoint(path: Path) -> TransformerNet:
-    """Read a style network from ``.safetensors`` or a public ``.pth``; its widths and depth follow from the tensors.
+def load_checkpoint(path: Path, quality: Quality = "best") -> StyleNet:
+    """Read a style network from ``.safetensors`` or a public ``.pth``; its family and size follow from the tensors.
+
+    Args:
+        path: of the file.
+        quality: which of its networks; a file that holds a single one has no other.
 
     Returns:
         The network on the CPU, float32, in evaluation mode, without gradients.
@@ -38,20 +45,32 @@ def load_checkpoint(path: Path) -> TransformerNet:
         StyleError: the file is missing or damaged, holds something else, holds code (which is not run), or has weights
             that are not finite.
     """
-    tensors = _only_tensors(path, _read(path))
+    tensors = _of_quality(_only_tensors(path, _read(path)), quality)
     network = _build(path, tensors)
     return network.eval().requires_grad_(False)
 
 
-def save_checkpoint(network: TransformerNet, path: Path, *, metadata: Mapping[str, str] | None = None) -> None:
-    """Write safetensors with the network's size and ``metadata`` in the header; readers never see half a file."""
-    header = {
-        "architecture": "fast_neural_style TransformerNet, RGB 0..255",
-        "widths": ",".join(map(str, network.size.widths)),
-        "blocks": str(network.size.blocks),
-        **(metadata or {}),
-    }
-    tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in network.state_dict().items()}
+def save_checkpoint(
+    networks: StyleNet | Mapping[Quality, StyleNet],
+    path: Path,
+    *,
+    metadata: Mapping[str, str] | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write safetensors with the networks' sizes and ``metadata`` in the header; readers never see half a file.
+
+    Args:
+        networks: one, or one for each quality.
+        path: of the file.
+        metadata: more entries of the header.
+        dtype: of the weights in the file.
+    """
+    named = {f"{quality}.": network for quality, network in networks.items()} if isinstance(networks, Mapping) else {}
+    header, tensors = dict(metadata or {}), {}
+    for prefix, network in (named or {"": cast("StyleNet", networks)}).items():
+        header[f"{prefix}architecture"] = f"{type(network).__name__} {json.dumps(network.size.to_dict())}, RGB 0..255"
+        for key, tensor in network.state_dict().items():
+            tensors[prefix + key] = tensor.detach().cpu().to(dtype).contiguous()
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     content = _repeatable(safetensors.torch.save(tensors, metadata=header))
     temporary.write_bytes(content)  # save_file would make it private (0600)
@@ -122,20 +141,38 @@ def _only_tensors(path: Path, document: Any) -> dict[str, torch.Tensor]:
     return tensors
 
 
+def _of_quality(tensors: dict[str, torch.Tensor], quality: Quality) -> dict[str, torch.Tensor]:
+    """Those of one network."""
+    prefix = f"{quality}."
+    own = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
+    return own or tensors
+
+
+def _empty_network(path: Path, tensors: Mapping[str, torch.Tensor]) -> StyleNet:
+    """Of the family and size that the names and shapes say, without weights."""
+    depthwise = {key: tensor for key, tensor in tensors.items() if key.endswith("depthwise.conv2d.weight")}
+    with torch.device("meta"):  # shapes only: nothing is allocated for a file that claims an absurd size
+        if not depthwise:
+            return TransformerNet(_infer_size(path, tensors))
+        channels = next(iter(depthwise.values())).shape[:1].numel()
+        return QuarterNet(QuarterSize(channels=channels, blocks=len({key.split(".")[0] for key in depthwise})))
+
+
 def _infer_size(path: Path, tensors: Mapping[str, torch.Tensor]) -> NetworkSize:
     """Channels from the three convolutions that go down, depth from the names of the residual blocks."""
-    shapes = [tuple(tensors[key].shape) for key in (f"conv{n}.conv2d.weight" for n in (1, 2, 3)) if key in tensors]
+    shapes = [tensors[key].shape for key in (f"conv{n}.conv2d.weight" for n in (1, 2, 3)) if key in tensors]
     if len(shapes) != 3 or any(len(shape) != 4 for shape in shapes):
         raise _refusal(path, "the convolutions conv1, conv2 and conv3 are missing")
     full, half, quarter = (shape[0] for shape in shapes)
     blocks = {key.split(".")[0] for key in tensors if re.match(r"res\d+\.", key)}
-    return NetworkSize(widths=(full, half, quarter), blocks=len(blocks))
+    family = "ghiasi" if "in6.weight" in tensors else "johnson"
+    kernel = shapes[0][-1]
+    return NetworkSize(widths=(full, half, quarter), blocks=len(blocks), family=family, outer_kernel=kernel)
 
 
-def _build(path: Path, tensors: Mapping[str, torch.Tensor]) -> TransformerNet:
+def _build(path: Path, tensors: Mapping[str, torch.Tensor]) -> StyleNet:
     """The network that has exactly these tensors."""
-    with torch.device("meta"):  # shapes only: nothing is allocated for a file that claims an absurd size
-        network = TransformerNet(_infer_size(path, tensors))
+    network = _empty_network(path, tensors)
     expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     found = {key: tuple(value.shape) for key, value in tensors.items()}
     for key in sorted(expected.keys() | found.keys()):

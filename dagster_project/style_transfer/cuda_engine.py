@@ -11,8 +11,9 @@ import torch
 
 from dagster_project.frame_transform import Picture
 from dagster_project.style_transfer.inference_network import InferenceNet
-from dagster_project.style_transfer.network import TransformerNet, repaint
+from dagster_project.style_transfer.network import repaint
 from dagster_project.style_transfer.strips import to_levels
+from dagster_project.style_transfer.style_network import StyleNet
 
 PASSES_BEFORE_GRAPH = 8
 """Recording takes about as long as a few passes, and first runs must not be recorded: libraries set themselves up."""
@@ -30,7 +31,7 @@ class _RecordedPass:
 class CudaEngine:
     """One network on the current GPU; passes of one shape at a time."""
 
-    def __init__(self, network: TransformerNet) -> None:
+    def __init__(self, network: StyleNet) -> None:
         """Take a network from :func:`torch_engine.prepare`."""
         self._network = InferenceNet(network)
         self._uploads, self._downloads = torch.cuda.Stream(), torch.cuda.Stream()

@@ -11,12 +11,14 @@ import numpy as np
 from dagster_project import code_versions
 from dagster_project.errors import StyleError
 from dagster_project.frame_transform import Picture
+from dagster_project.style_transfer.blending import can_interpolate, interpolate
 from dagster_project.style_transfer.checkpoint import checkpoint_digest, load_checkpoint
 from dagster_project.style_transfer.cuda_engine import CudaEngine
 from dagster_project.style_transfer.engine_choice import EngineChoice, choose_engine, frame_fits, require
 from dagster_project.style_transfer.memory_ladder import Engine, MemoryLadder, Rung
-from dagster_project.style_transfer.network import TransformerNet
+from dagster_project.style_transfer.quality import Quality
 from dagster_project.style_transfer.shot_statistics import NormStatistics, freeze_statistics, measure_statistics
+from dagster_project.style_transfer.style_network import StyleNet
 from dagster_project.style_transfer.torch_engine import TorchCpuEngine, prepare
 
 __all__ = ["EngineChoice", "StyleTransform", "choose_engine"]
@@ -36,7 +38,7 @@ class StyleTransform:
     """
 
     def __init__(
-        self, network: TransformerNet, *, weights_digest: str, choice: EngineChoice, memory_steps_down: int = 0
+        self, network: StyleNet, *, weights_digest: str, choice: EngineChoice, memory_steps_down: int = 0
     ) -> None:
         """Move ``network`` (which this object owns from now on) to the chosen device and precision.
 
@@ -62,11 +64,36 @@ class StyleTransform:
         )
 
     @classmethod
-    def from_checkpoint(cls, path: Path, choice: EngineChoice, *, memory_steps_down: int = 0) -> Self:
+    def from_checkpoint(
+        cls, path: Path, choice: EngineChoice, *, quality: Quality = "best", memory_steps_down: int = 0
+    ) -> Self:
         """Load a ``.safetensors`` or ``.pth`` file; see :func:`load_checkpoint` for what is refused."""
+        digest = checkpoint_digest(path)
         return cls(
-            load_checkpoint(path),
-            weights_digest=checkpoint_digest(path),
+            load_checkpoint(path, quality),
+            weights_digest=digest if quality == "best" else _combine(digest, quality),
+            choice=choice,
+            memory_steps_down=memory_steps_down,
+        )
+
+    @classmethod
+    def blended(
+        cls,
+        first: Path,
+        second: Path,
+        share: float,
+        choice: EngineChoice,
+        *,
+        quality: Quality,
+        memory_steps_down: int = 0,
+    ) -> Self | None:
+        """One network for two styles, ``share`` (0..1) of the second; None where they have no network in common."""
+        networks = load_checkpoint(first, quality), load_checkpoint(second, quality)
+        if not can_interpolate(*networks):
+            return None
+        return cls(
+            interpolate(*networks, share),
+            weights_digest=_combine(checkpoint_digest(first), checkpoint_digest(second), str(share), quality),
             choice=choice,
             memory_steps_down=memory_steps_down,
         )
@@ -97,7 +124,7 @@ class StyleTransform:
         return self._ladder.paint(frames)
 
 
-def _build_engine(network: TransformerNet, choice: EngineChoice) -> Engine:
+def _build_engine(network: StyleNet, choice: EngineChoice) -> Engine:
     """The implementation of the chosen engine."""
     if choice.device == "cuda":
         return CudaEngine(network)

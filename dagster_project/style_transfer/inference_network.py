@@ -1,4 +1,4 @@
-"""``TransformerNet`` as torch's engines run it: the same picture with less work, and no map changes its layout.
+"""The networks as torch's engines run them: the same picture with less work, and no map changes its layout.
 
 Convolutions of 16 bits want interleaved channels. On CUDA torch's padding gives planes, whatever it is given
 (``_pad2d_common`` in its ``_meta_registrations.py`` says so), and its instance normalisation asks for planes on every
@@ -16,18 +16,19 @@ from torch import nn
 
 from dagster_project.style_transfer.kernels import doubling_kernels, square_kernels
 from dagster_project.style_transfer.moments import mean_and_variance
-from dagster_project.style_transfer.network import ConvLayer, TransformerNet, UpsampleConvLayer
+from dagster_project.style_transfer.network import MULTIPLE, ConvLayer, TransformerNet, UpsampleConvLayer
+from dagster_project.style_transfer.quarter_network import QuarterNet, SeparableLayer
+from dagster_project.style_transfer.style_network import StyleNet
 
 
 class InferenceNet(nn.Module):
-    """Shares the weights of a ``TransformerNet``, and the statistics that it may be frozen to."""
+    """Shares the weights of a network, and the statistics that it may be frozen to."""
 
-    def __init__(self, network: TransformerNet) -> None:
+    def __init__(self, network: StyleNet) -> None:
         """Take a network from :func:`torch_engine.prepare`."""
         super().__init__()
         self._network = network
-        self._deconv1, self._deconv2 = _doubling(network.deconv1), _doubling(network.deconv2)
-        self._deconv3 = _Squares(network.deconv3, square_kernels(network.deconv3.conv2d.weight), stride=2)
+        self._run = _Quarter(network) if isinstance(network, QuarterNet) else _Transformer(network)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -35,7 +36,43 @@ class InferenceNet(nn.Module):
         return self._network.conv1.conv2d.weight.dtype
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        """See :meth:`TransformerNet.forward`; for inference only, because maps are written to in place."""
+        """Repaint ``(N, 3, H, W)``; for inference only, because maps are written to in place."""
+        return self._run(pictures)
+
+
+class _Quarter:
+    """See :meth:`QuarterNet.forward`."""
+
+    def __init__(self, network: QuarterNet) -> None:
+        self._network = network
+
+    def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
+        network = self._network
+        blocks = F.pixel_unshuffle(pictures, MULTIPLE)
+        x = _Map.empty(blocks.shape, network.conv1.padding, like=network.conv1.conv2d.weight)
+        x.inside.copy_(blocks)
+        x = _rectified(network.conv1.conv2d(x.reflected()), network.in1, border=1)
+        for block in network.blocks:
+            branch = _rectified(_separated(block.first, x), block.first.norm, border=1)
+            branch = _normalised(_separated(block.second, branch), block.second.norm, border=1)
+            branch.inside.add_(x.inside)
+            x = branch
+        return _colored(F.pixel_shuffle(network.conv2.conv2d(x.reflected()), MULTIPLE), network.in2)
+
+
+def _separated(layer: SeparableLayer, x: "_Map") -> torch.Tensor:
+    return layer.pointwise.conv2d(layer.depthwise.conv2d(x.reflected()))
+
+
+class _Transformer:
+    """See :meth:`TransformerNet.forward`."""
+
+    def __init__(self, network: TransformerNet) -> None:
+        self._network = network
+        self._deconv1, self._deconv2 = _doubling(network.deconv1), _doubling(network.deconv2)
+        self._deconv3 = _Squares(network.deconv3, square_kernels(network.deconv3.conv2d.weight), stride=2)
+
+    def __call__(self, pictures: torch.Tensor) -> torch.Tensor:
         network = self._network
         x = _Map.empty(pictures.shape, network.conv1.padding, like=network.conv1.conv2d.weight)
         x.inside.copy_(pictures)
@@ -49,7 +86,8 @@ class InferenceNet(nn.Module):
             x = branch
         x = _rectified(self._deconv1(x), network.in4, border=1)
         x = _rectified(self._deconv2(x), network.in5, border=network.deconv3.padding)
-        return _taken_apart(self._deconv3(x.reflected()))
+        x = _taken_apart(self._deconv3(x.reflected()))
+        return _colored(x, network.in6) if isinstance(network.in6, nn.InstanceNorm2d) else x
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +149,12 @@ def _doubling(layer: UpsampleConvLayer) -> Callable[[_Map], torch.Tensor]:
     return lambda x: _doubled(squares(x.repeated()))
 
 
-def _rectified(x: torch.Tensor, norm: nn.InstanceNorm2d, *, border: int) -> _Map:
-    normalised = _normalised(x, norm, border=border)
+def _rectified(x: torch.Tensor, norm: nn.Module, *, border: int) -> _Map:
+    if isinstance(norm, nn.InstanceNorm2d):
+        normalised = _normalised(x, norm, border=border)
+    else:
+        normalised = _Map.empty(x.shape, border, like=x)
+        normalised.inside.copy_(x)
     normalised.inside.relu_()
     return normalised
 
@@ -127,6 +169,12 @@ def _normalised(x: torch.Tensor, norm: nn.InstanceNorm2d, *, border: int) -> _Ma
             *(frame, norm.weight, norm.bias, mean, variance, mean is None, 0.0, norm.eps), out=(out, *scratch)
         )
     return result
+
+
+def _colored(x: torch.Tensor, norm: nn.InstanceNorm2d) -> torch.Tensor:
+    """The last normalisation, ``(N, 3, H, W)`` to levels, in float32: 16 bits would round the upper ones twice."""
+    normalised = _normalised(x.float().contiguous(memory_format=torch.channels_last), norm, border=1).inside
+    return normalised.sigmoid().mul_(255)
 
 
 def _statistics(frame: torch.Tensor, norm: nn.InstanceNorm2d) -> tuple[torch.Tensor | None, torch.Tensor | None]:

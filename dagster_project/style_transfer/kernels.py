@@ -21,6 +21,28 @@ def doubling_kernels(kernels: torch.Tensor) -> torch.Tensor:
     return squares.reshape(-1, kernels.shape[1], 2, 2).to(kernels.dtype)
 
 
+def aligned_doubling_kernels(kernels: torch.Tensor) -> torch.Tensor:
+    """As :func:`doubling_kernels`, but 3x3, so that each window gives the square that its middle pixel becomes.
+
+    More work, but the result needs no cutting and stays in squares: :func:`unshuffled_kernels` go on with it.
+    """
+    fold = torch.zeros(2, 3, 3, device=kernels.device)
+    fold[0, :2], fold[1, 1:] = _FOLD[1].to(kernels.device), _FOLD[0].to(kernels.device)
+    squares = torch.einsum("pak,qbl,oikl->pqoiab", fold, fold, kernels.float())
+    return squares.flatten(0, 2).to(kernels.dtype)
+
+
+def unshuffled_kernels(kernels: torch.Tensor, block: int = 2) -> torch.Tensor:
+    """Of ``kernels`` ``(out, in, rows, columns)``, multiples of ``block``: the same for maps in blocks of pixels.
+
+    ``(out, block^2 in, rows / block, columns / block)``, of a map whose channels are the pixels of each block, all
+    channels of a pixel before those of the next. Few channels at full size become many at a part of it, which is what
+    processors are fast at; a stride of ``block`` becomes one of 1.
+    """
+    cells = kernels.unflatten(3, (-1, block)).unflatten(2, (-1, block))
+    return cells.permute(0, 3, 5, 1, 2, 4).flatten(1, 3)
+
+
 def square_kernels(kernels: torch.Tensor) -> torch.Tensor:
     """Of ``kernels`` ``(out, in, side, side)`` to few channels: ``(4 out, in, side + 1, side + 1)``, for a stride of 2.
 
@@ -49,3 +71,20 @@ def with_exact_sums(kernels: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
     exponents = torch.frexp(largest * (1 + 4 / num_steps)).exponent
     steps = torch.ldexp(torch.full_like(largest, 1 / num_steps), exponents)
     return (kernels / steps).round() * steps
+
+
+def with_equal_sums(kernels: torch.Tensor, num_pixels: int, dtype: torch.dtype) -> torch.Tensor:
+    """The nearest ``kernels`` ``(colors num_pixels, in, 3, 3)`` in ``dtype`` whose sums over all pixels are equal.
+
+    They are so before rounding, see :meth:`quarter_network.QuarterNet.equalize_pixels_`. All weights of a color and an
+    input channel are multiples of one step; what rounding took from a sum is given to the middle of the kernel.
+    """
+    by_color = kernels.unflatten(0, (-1, num_pixels))
+    largest = by_color.abs().amax((1, 3, 4), keepdim=True)
+    num_steps = 2 / torch.finfo(dtype).eps
+    exponents = torch.frexp(largest * (1 + 9 / num_steps)).exponent
+    steps = torch.ldexp(torch.full_like(largest, 1 / num_steps), exponents)
+    multiples = (by_color / steps).round()
+    wanted = (by_color.sum((3, 4)).mean(1, keepdim=True) / steps[..., 0, 0]).round()
+    multiples[..., 1, 1] += wanted - multiples.sum((3, 4))
+    return (multiples * steps).flatten(0, 1)

@@ -13,8 +13,9 @@ import torch
 
 from dagster_project.errors import StyleError
 from dagster_project.frame_transform import Picture
-from dagster_project.style_transfer.network import TransformerNet, padded_side
+from dagster_project.style_transfer.network import padded_side
 from dagster_project.style_transfer.strips import repaint_in_strips
+from dagster_project.style_transfer.style_network import StyleNet
 
 FIRST_STRIPS = 8
 """Fewer would hardly take less than the whole picture: the kept maps stay as large as they are. At 1920x1080 on the CPU
@@ -77,7 +78,7 @@ class MemoryLadder:
     def __init__(
         self,
         engine: Engine,
-        network: TransformerNet,
+        network: StyleNet,
         top: Rung,
         *,
         frame_fits: Callable[[int], bool],

@@ -2,12 +2,16 @@
 
 The topology, the names of the parameters and the number range (RGB 0..255 in and out) are those of ``TransformerNet``
 in pytorch/examples ``fast_neural_style`` (Johnson et al., "Perceptual Losses for Real-Time Style Transfer", 2016, with
-the instance normalisation of Ulyanov et al., 2016, and resize-convolutions), so that its public checkpoints load. The
-widths are parameters: ours are half as wide with four residual blocks, about a quarter of the work per pixel.
+the instance normalisation of Ulyanov et al., 2016, and resize-convolutions), so that its public checkpoints load.
+
+The network of Ghiasi et al., "Exploring the structure of a real-time, arbitrary neural artistic stylization network",
+2017, has the same topology but for its normalizations: none on the way down, and one after the last convolution, before
+a sigmoid. It comes out of :mod:`style_transfer.conditional` with the normalizations of one style.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -20,37 +24,76 @@ MIN_SIDE = 8
 """Below it a quarter-size map is one pixel wide, and its reflection by one pixel does not exist."""
 
 
+Family = Literal["johnson", "ghiasi"]
+
+CALM_EPSILON = 1e-3
+"""Added to variances where a normalization comes last. Torch's 1e-5 would make a picture of what rounding leaves in a
+frame of one color, which three such normalizations in a row enlarge; of photographs it is a hundredth."""
+
+
 @dataclass(frozen=True, slots=True)
 class NetworkSize:
-    """Channels at full, half and quarter resolution, and the number of residual blocks."""
+    """Which of these networks it is.
+
+    Attributes:
+        widths: channels at full, half and quarter resolution.
+        blocks: residual blocks.
+        family: whose normalizations.
+        outer_kernel: rows and columns of the first and the last kernel, odd.
+    """
 
     widths: tuple[int, int, int]
     blocks: int
+    family: Family = "johnson"
+    outer_kernel: int = 9
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form, as written to style cards."""
-        return {"widths": list(self.widths), "blocks": self.blocks}
+        return asdict(self) | {"widths": list(self.widths)}
+
+    @property
+    def multiply_adds(self) -> float:
+        """Of the convolutions, per pixel of the picture."""
+        full, half, quarter = self.widths
+        outer = self.outer_kernel**2
+        down = 3 * full * outer + full * half * 9 / 4 + half * quarter * 9 / 16
+        middle = self.blocks * 2 * quarter * quarter * 9 / 16
+        return down + middle + quarter * half * 9 / 4 + half * full * 9 + full * 3 * outer
+
+    @property
+    def map_values(self) -> float:
+        """Values of all maps, and of the inputs of residual blocks that are read again, per pixel of the picture."""
+        full, half, quarter = self.widths
+        return 2 * full + half / 2 + quarter / 16 + self.blocks * (2 + 1 / 3) * quarter / 16 + 3
 
 
 REFERENCE_SIZE = NetworkSize(widths=(32, 64, 128), blocks=5)
 """Of the public checkpoints: 1.68M parameters, 153,792 multiply-adds per pixel."""
 
-DEFAULT_SIZE = NetworkSize(widths=(16, 32, 64), blocks=4)
-"""Ours: 0.35M parameters, 37,728 multiply-adds per pixel."""
+RETIRED_SIZE = NetworkSize(widths=(16, 32, 64), blocks=4)
+"""Of the styles that were shipped at first: 0.35M parameters, 37,728 multiply-adds per pixel."""
+
+ANY_PAINTING_SIZE = NetworkSize(widths=(8, 16, 32), blocks=5, family="ghiasi")
+"""As published, for any painting: 12,528 multiply-adds per pixel."""
+
+SLIM_SIZE = NetworkSize(widths=(8, 16, 32), blocks=5, family="ghiasi", outer_kernel=5)
+"""The same with smaller kernels where the picture is large: 9,840 multiply-adds per pixel."""
 
 
 class ConvLayer(nn.Module):
     """A convolution whose border is the reflected picture instead of zeros, which would show as a frame."""
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, stride: int) -> None:
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, stride: int, *, groups: int = 1, bias: bool = True
+    ) -> None:
         """Square kernel of odd ``kernel_size``; the output is the input's size divided by ``stride``, rounded up."""
         super().__init__()
         self.padding = kernel_size // 2
-        self.conv2d = nn.Conv2d(in_channels, out_channels, kernel_size, stride)
+        self.conv2d = nn.Conv2d(in_channels, out_channels, kernel_size, stride, groups=groups, bias=bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``(N, in_channels, H, W)`` to ``(N, out_channels, ceil(H / stride), ceil(W / stride))``."""
-        return self.conv2d(F.pad(x, (self.padding,) * 4, mode="reflect"))
+        return self.conv2d(F.pad(x, (self.padding,) * 4, mode="reflect") if self.padding else x)
 
 
 class UpsampleConvLayer(ConvLayer):
@@ -75,13 +118,13 @@ class UpsampleConvLayer(ConvLayer):
 class ResidualBlock(nn.Module):
     """Two convolutions whose result is added to their input; no activation after the sum."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, norm: Callable[[int], nn.InstanceNorm2d]) -> None:
         """The number of channels stays the same throughout."""
         super().__init__()
         self.conv1 = ConvLayer(channels, channels, 3, 1)
-        self.in1 = nn.InstanceNorm2d(channels, affine=True)
+        self.in1 = norm(channels)
         self.conv2 = ConvLayer(channels, channels, 3, 1)
-        self.in2 = nn.InstanceNorm2d(channels, affine=True)
+        self.in2 = norm(channels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """``(N, channels, H, W)`` to the same shape."""
@@ -91,25 +134,29 @@ class ResidualBlock(nn.Module):
 class TransformerNet(nn.Module):
     """Pictures in, repainted pictures out; residual blocks are the attributes ``res1`` .. ``res<blocks>``."""
 
-    def __init__(self, size: NetworkSize = DEFAULT_SIZE) -> None:
+    def __init__(self, size: NetworkSize = RETIRED_SIZE) -> None:
         """Randomly initialised network of the given size; weights come from training or a checkpoint."""
         super().__init__()
         full, half, quarter = size.widths
         self.size = size
-        self.conv1 = ConvLayer(3, full, 9, 1)
-        self.in1 = nn.InstanceNorm2d(full, affine=True)
+        is_last_normalized = size.family == "ghiasi"
+        norm = calm_norm if is_last_normalized else _norm
+        down, end = (nn.Identity, norm) if is_last_normalized else (norm, nn.Identity)
+        self.conv1 = ConvLayer(3, full, size.outer_kernel, 1)
+        self.in1 = down(full)
         self.conv2 = ConvLayer(full, half, 3, 2)
-        self.in2 = nn.InstanceNorm2d(half, affine=True)
+        self.in2 = down(half)
         self.conv3 = ConvLayer(half, quarter, 3, 2)
-        self.in3 = nn.InstanceNorm2d(quarter, affine=True)
+        self.in3 = down(quarter)
         self.residuals = [f"res{number}" for number in range(1, size.blocks + 1)]
         for name in self.residuals:
-            self.add_module(name, ResidualBlock(quarter))
+            self.add_module(name, ResidualBlock(quarter, norm))
         self.deconv1 = UpsampleConvLayer(quarter, half)
-        self.in4 = nn.InstanceNorm2d(half, affine=True)
+        self.in4 = norm(half)
         self.deconv2 = UpsampleConvLayer(half, full)
-        self.in5 = nn.InstanceNorm2d(full, affine=True)
-        self.deconv3 = ConvLayer(full, 3, 9, 1)
+        self.in5 = norm(full)
+        self.deconv3 = ConvLayer(full, 3, size.outer_kernel, 1)
+        self.in6 = end(3)
 
     @property
     def blocks(self) -> list[ResidualBlock]:
@@ -129,7 +176,17 @@ class TransformerNet(nn.Module):
             x = block(x)
         x = self.in4(self.deconv1(x)).relu_()
         x = self.in5(self.deconv2(x)).relu_()
-        return self.deconv3(x)
+        x = self.in6(self.deconv3(x))
+        return x.sigmoid() * 255 if self.size.family == "ghiasi" else x
+
+
+def _norm(channels: int) -> nn.InstanceNorm2d:
+    return nn.InstanceNorm2d(channels, affine=True)
+
+
+def calm_norm(channels: int) -> nn.InstanceNorm2d:
+    """Of the families whose last convolution is normalized, too."""
+    return nn.InstanceNorm2d(channels, eps=CALM_EPSILON, affine=True)
 
 
 def padded_side(side: int) -> int:
@@ -148,12 +205,3 @@ def repaint(network: nn.Module, pictures: torch.Tensor) -> torch.Tensor:
     if bottom or right:
         pictures = F.pad(pictures, (0, right, 0, bottom), mode="replicate")
     return network(pictures)[..., :height, :width]
-
-
-def count_multiply_adds(size: NetworkSize) -> float:
-    """Multiply-adds per pixel of the convolutions, for choosing batch sizes and comparing networks."""
-    full, half, quarter = size.widths
-    down = 3 * full * 81 + full * half * 9 / 4 + half * quarter * 9 / 16
-    middle = size.blocks * 2 * quarter * quarter * 9 / 16
-    up = quarter * half * 9 / 4 + half * full * 9 + full * 3 * 81
-    return down + middle + up

@@ -13,8 +13,8 @@ import numpy as np
 import openvino
 
 from dagster_project.frame_transform import Picture
-from dagster_project.style_transfer.network import TransformerNet
 from dagster_project.style_transfer.openvino_graph import build_model
+from dagster_project.style_transfer.style_network import StyleNet
 
 
 @cache
@@ -31,7 +31,7 @@ def _core() -> openvino.Core:
 class OpenVinoEngine:
     """One network, compiled for one size of frames at a time."""
 
-    def __init__(self, network: TransformerNet, *, threads_per_stream: int) -> None:
+    def __init__(self, network: StyleNet, *, threads_per_stream: int) -> None:
         """Compile nothing yet: the size is that of the first frames. The precision is that of the network."""
         self._network = network
         self._threads_per_stream = threads_per_stream

@@ -14,8 +14,8 @@ from torch import nn
 
 from dagster_project.frame_transform import Picture
 from dagster_project.style_transfer.moments import Moments
-from dagster_project.style_transfer.network import TransformerNet
 from dagster_project.style_transfer.strips import measure_moments
+from dagster_project.style_transfer.style_network import StyleNet
 
 MeanAndVariance = tuple[list[float], list[float]]
 NormStatistics = dict[str, MeanAndVariance]
@@ -25,7 +25,7 @@ PIXELS_PER_STRIP = 2**20
 """Bounds the memory of measuring; follows from the size of the frames alone, and so the result does."""
 
 
-def measure_statistics(network: TransformerNet, frames: Picture) -> NormStatistics:
+def measure_statistics(network: StyleNet, frames: Picture) -> NormStatistics:
     """The statistics of several frames together, computed in 32-bit floating point.
 
     Each frame passes the network by its own statistics, as it would be painted alone; what its normalisations see is
@@ -44,7 +44,7 @@ def measure_statistics(network: TransformerNet, frames: Picture) -> NormStatisti
     return {name: (moments.mean.tolist(), moments.variance.tolist()) for name, moments in merged.items()}
 
 
-def freeze_statistics(network: TransformerNet, statistics: Mapping[str, MeanAndVariance]) -> None:
+def freeze_statistics(network: StyleNet, statistics: Mapping[str, MeanAndVariance]) -> None:
     """Let ``network``, in evaluation mode, normalise by ``statistics`` from now on; an empty mapping thaws it.
 
     They become what torch calls running statistics, in float32 whatever the weights are.

@@ -22,7 +22,9 @@ from torch import nn
 
 from dagster_project.frame_transform import Picture
 from dagster_project.style_transfer.moments import Moments
-from dagster_project.style_transfer.network import ConvLayer, ResidualBlock, TransformerNet, padded_side
+from dagster_project.style_transfer.network import MULTIPLE, ConvLayer, TransformerNet, padded_side
+from dagster_project.style_transfer.quarter_network import QuarterNet, SeparableLayer
+from dagster_project.style_transfer.style_network import StyleNet
 
 
 class Rows(Protocol):
@@ -44,7 +46,7 @@ class Rows(Protocol):
 
 
 @torch.inference_mode()
-def repaint_in_strips(network: TransformerNet, frame: Picture, num_strips: int) -> Picture:
+def repaint_in_strips(network: StyleNet, frame: Picture, num_strips: int) -> Picture:
     """Repaint one RGB frame ``(H, W, 3)``; the result has the same shape.
 
     It equals the whole picture's result to within one level of 255: the statistics are summed up in another order. In
@@ -52,8 +54,7 @@ def repaint_in_strips(network: TransformerNet, frame: Picture, num_strips: int) 
     device grows with the height of a strip, memory on the host with three maps of quarter size.
     """
     strips = _Strips(num_strips)
-    # In 16 bits the upper levels would be rounded twice; OpenVINO does not do that, either.
-    last = _ConvolvedRows(_last_map(network, frame, strips), copy.deepcopy(network.deconv3).float())
+    last = _repainted(network, frame, strips)
     height, width = frame.shape[:2]
     repainted = np.empty_like(frame, order="C")
     for start, stop in strips.of(height):
@@ -62,22 +63,46 @@ def repaint_in_strips(network: TransformerNet, frame: Picture, num_strips: int) 
 
 
 @torch.inference_mode()
-def measure_moments(network: TransformerNet, frame: Picture, num_strips: int) -> dict[str, Moments]:
+def measure_moments(network: StyleNet, frame: Picture, num_strips: int) -> dict[str, Moments]:
     """Of what every normalisation of the network is given when it repaints ``frame`` ``(H, W, 3)``, by its name."""
     strips = _Strips(num_strips)
-    _last_map(network, frame, strips)
+    _repainted(network, frame, strips)
     names = {module: name for name, module in network.named_modules()}
     return {names[norm]: moments for norm, moments in strips.measured}
 
 
-def _last_map(network: TransformerNet, frame: Picture, strips: "_Strips") -> Rows:
+def _repainted(network: StyleNet, frame: Picture, strips: "_Strips") -> Rows:
+    """The picture that ``network`` gives, padded."""
+    picture = _PictureRows(torch.from_numpy(np.array(frame, order="C")), network.conv1.conv2d.weight)
+    # In 16 bits the upper levels would be rounded twice; OpenVINO does not do that, either.
+    if isinstance(network, QuarterNet):
+        last = _ConvolvedRows(_last_blocks(network, picture, strips), copy.deepcopy(network.conv2).float())
+        return strips.colored(_ShuffledRows(last), network.in2)
+    last = _ConvolvedRows(_last_map(network, picture, strips), copy.deepcopy(network.deconv3).float())
+    return strips.colored(last, network.in6) if isinstance(network.in6, nn.InstanceNorm2d) else last
+
+
+def _last_blocks(network: QuarterNet, picture: Rows, strips: "_Strips") -> Rows:
     """What the last convolution is given."""
-    x: Rows = _PictureRows(torch.from_numpy(np.array(frame, order="C")), network.conv1.conv2d.weight)
-    x = strips.normalise(_ConvolvedRows(x, network.conv1), network.in1)
+    x = strips.keep_normalised(_ConvolvedRows(_UnshuffledRows(picture), network.conv1), network.in1)
+    for block in network.blocks:
+        branch = strips.keep_normalised(_separated(x, block.first), block.first.norm)
+        x = strips.add_residual(x, _separated(branch, block.second), block.second.norm)
+    return x
+
+
+def _separated(x: Rows, layer: SeparableLayer) -> Rows:
+    return _ConvolvedRows(_ConvolvedRows(x, layer.depthwise), layer.pointwise)
+
+
+def _last_map(network: TransformerNet, picture: Rows, strips: "_Strips") -> Rows:
+    """What the last convolution is given."""
+    x = strips.normalise(_ConvolvedRows(picture, network.conv1), network.in1)
     x = strips.keep_normalised(_ConvolvedRows(x, network.conv2), network.in2)
     x = strips.keep_normalised(_ConvolvedRows(x, network.conv3), network.in3)
     for block in network.blocks:
-        x = strips.add_residual(x, block)
+        branch = strips.keep_normalised(_ConvolvedRows(x, block.conv1), block.in1)
+        x = strips.add_residual(x, _ConvolvedRows(branch, block.conv2), block.in2)
     x = strips.keep_normalised(_DoubledRows(x, network.deconv1), network.in4)
     return strips.normalise(_DoubledRows(x, network.deconv2), network.in5)
 
@@ -154,6 +179,80 @@ class _DoubledRows:
 
 
 @dataclass(frozen=True, slots=True)
+class _UnshuffledRows:
+    """``torch.nn.functional.pixel_unshuffle`` of a picture, by rows."""
+
+    source: Rows
+
+    @property
+    def height(self) -> int:
+        return self.source.height // MULTIPLE
+
+    @property
+    def width(self) -> int:
+        return self.source.width // MULTIPLE
+
+    def read(self, start: int, stop: int) -> torch.Tensor:
+        return F.pixel_unshuffle(self.source.read(MULTIPLE * start, MULTIPLE * stop), MULTIPLE)
+
+
+@dataclass(frozen=True, slots=True)
+class _ShuffledRows:
+    """``torch.nn.functional.pixel_shuffle``, by rows."""
+
+    source: Rows
+
+    @property
+    def height(self) -> int:
+        return self.source.height * MULTIPLE
+
+    @property
+    def width(self) -> int:
+        return self.source.width * MULTIPLE
+
+    def read(self, start: int, stop: int) -> torch.Tensor:
+        first, last = start // MULTIPLE, -(-stop // MULTIPLE)
+        pixels = F.pixel_shuffle(self.source.read(first, last), MULTIPLE)[:, :, start - first * MULTIPLE :]
+        return pixels[:, :, : stop - start].contiguous(memory_format=torch.channels_last)
+
+
+@dataclass(frozen=True, slots=True)
+class _RectifiedRows:
+    """Negative values cut, where a network has no normalisation."""
+
+    source: Rows
+
+    @property
+    def height(self) -> int:
+        return self.source.height
+
+    @property
+    def width(self) -> int:
+        return self.source.width
+
+    def read(self, start: int, stop: int) -> torch.Tensor:
+        return self.source.read(start, stop).relu()
+
+
+@dataclass(frozen=True, slots=True)
+class _ColoredRows:
+    """Levels 0..255 of normalised colors."""
+
+    source: Rows
+
+    @property
+    def height(self) -> int:
+        return self.source.height
+
+    @property
+    def width(self) -> int:
+        return self.source.width
+
+    def read(self, start: int, stop: int) -> torch.Tensor:
+        return self.source.read(start, stop).sigmoid().mul_(255)
+
+
+@dataclass(frozen=True, slots=True)
 class _KeptRows:
     """A map that lies on the host; channels_last, so that rows are contiguous."""
 
@@ -219,23 +318,30 @@ class _Strips:
         rows = -(-height // self._num_strips)
         return ((start, min(start + rows, height)) for start in range(0, height, rows))
 
-    def normalise(self, source: Rows, norm: nn.InstanceNorm2d) -> Rows:
-        """Normalised and rectified, without keeping the map: whoever reads it computes it again."""
+    def normalise(self, source: Rows, norm: nn.Module, *, rectified: bool = True) -> Rows:
+        """Normalised, without keeping the map: whoever reads it computes it again."""
+        if not isinstance(norm, nn.InstanceNorm2d):
+            return _RectifiedRows(source)
         moments = Moments()
         for start, stop in () if norm.track_running_stats else self.of(source.height):
             moments.add(source.read(start, stop))
-        return self._scaled(source, norm, moments, rectified=True)
+        return self._scaled(source, norm, moments, rectified=rectified)
 
-    def keep_normalised(self, source: Rows, norm: nn.InstanceNorm2d) -> Rows:
+    def colored(self, source: Rows, norm: nn.InstanceNorm2d) -> Rows:
+        """The last normalisation, and levels."""
+        return _ColoredRows(self.normalise(source, norm, rectified=False))
+
+    def keep_normalised(self, source: Rows, norm: nn.Module) -> Rows:
         """Normalised and rectified when read; the map itself is kept."""
         kept, moments = self._keep(source)
+        if not isinstance(norm, nn.InstanceNorm2d):
+            return _RectifiedRows(kept)
         return self._scaled(kept, norm, moments, rectified=True)
 
-    def add_residual(self, x: Rows, block: ResidualBlock) -> Rows:
-        """``x`` plus what ``block`` makes of it; written over the block's last map, strip by strip."""
-        branch = self.keep_normalised(_ConvolvedRows(x, block.conv1), block.in1)
-        kept, moments = self._keep(_ConvolvedRows(branch, block.conv2))
-        normalised = self._scaled(kept, block.in2, moments, rectified=False)
+    def add_residual(self, x: Rows, branch: Rows, norm: nn.InstanceNorm2d) -> Rows:
+        """``x`` plus ``branch``, normalised; written over the map of the branch, strip by strip."""
+        kept, moments = self._keep(branch)
+        normalised = self._scaled(kept, norm, moments, rectified=False)
         for start, stop in self.of(kept.height):
             kept.values[:, :, start:stop] = normalised.read(start, stop) + x.read(start, stop)
         return kept

@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from dagster_project.style_transfer.checkpoint import save_checkpoint
-from dagster_project.style_transfer.network import TransformerNet
+from dagster_project.style_transfer.quality import Quality
+from dagster_project.style_transfer.style_network import StyleNet
 
 MAX_TEXT_LENGTH = 300
 """Characters of a title or a description that are shown: the file may come from anywhere."""
@@ -38,11 +41,17 @@ class StyleHeader:
     sample_jpeg: bytes = b""
 
 
-def save_style_file(network: TransformerNet, path: Path, *, card: Mapping[str, Any], sample_jpeg: bytes) -> None:
-    """Write ``network`` with its card (JSON values) and its sample; readers never see half a file."""
+def save_style_file(
+    networks: StyleNet | Mapping[Quality, StyleNet], path: Path, *, card: Mapping[str, Any], sample_jpeg: bytes
+) -> None:
+    """Write ``networks`` with their card (JSON values) and their sample; readers never see half a file.
+
+    Networks of all qualities are written in 16 bits: what paints computes with no more, or does not show it.
+    """
     encoded = base64.b64encode(sample_jpeg).decode()
     metadata = {"card": json.dumps(card, sort_keys=True, ensure_ascii=False), "sample_jpeg": encoded}
-    save_checkpoint(network, path, metadata=metadata)
+    dtype = torch.float16 if isinstance(networks, Mapping) else torch.float32
+    save_checkpoint(networks, path, metadata=metadata, dtype=dtype)
 
 
 def read_style_header(beginning: bytes) -> StyleHeader:

@@ -10,14 +10,16 @@ from torch.nn.utils import convert_conv2d_weight_memory_format
 from dagster_project.frame_transform import Picture
 from dagster_project.style_transfer.allocator import keep_freed_memory
 from dagster_project.style_transfer.inference_network import InferenceNet
-from dagster_project.style_transfer.kernels import with_exact_sums
-from dagster_project.style_transfer.network import TransformerNet, UpsampleConvLayer, repaint
+from dagster_project.style_transfer.kernels import with_equal_sums, with_exact_sums
+from dagster_project.style_transfer.network import MULTIPLE, UpsampleConvLayer, repaint
+from dagster_project.style_transfer.quarter_network import QuarterNet
 from dagster_project.style_transfer.strips import to_levels
+from dagster_project.style_transfer.style_network import StyleNet
 
 DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def prepare(network: TransformerNet, *, device: str, precision: str) -> TransformerNet:
+def prepare(network: StyleNet, *, device: str, precision: str) -> StyleNet:
     """``network`` itself, moved: its convolutions take and give interleaved channels, which is how frames lie.
 
     Normalisations keep float32: torch holds their statistics in the type of their weights. With float32 on a GPU, TF32
@@ -27,6 +29,9 @@ def prepare(network: TransformerNet, *, device: str, precision: str) -> Transfor
         for layer in network.modules():
             if isinstance(layer, UpsampleConvLayer):
                 layer.conv2d.weight.data = with_exact_sums(layer.conv2d.weight.data, DTYPES[precision])
+        if isinstance(network, QuarterNet):
+            last = network.conv2.conv2d
+            last.weight.data = with_equal_sums(last.weight.data, MULTIPLE**2, DTYPES[precision])
     elif device == "cuda":
         # Else a GPU would read 10 of the 23 bits of a value; who asks for float32 wants to know what it gives.
         torch.backends.cudnn.allow_tf32 = False
@@ -40,7 +45,7 @@ def prepare(network: TransformerNet, *, device: str, precision: str) -> Transfor
 class TorchCpuEngine:
     """Several streams of one frame each; torch's results do not depend on the number of threads."""
 
-    def __init__(self, network: TransformerNet, *, threads_per_stream: int) -> None:
+    def __init__(self, network: StyleNet, *, threads_per_stream: int) -> None:
         """Take a network from :func:`prepare`."""
         keep_freed_memory()
         self._network = InferenceNet(network)

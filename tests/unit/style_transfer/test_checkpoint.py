@@ -14,6 +14,8 @@ import torch
 from dagster_project.errors import StyleError
 from dagster_project.style_transfer.checkpoint import checkpoint_digest, load_checkpoint, save_checkpoint
 from dagster_project.style_transfer.network import REFERENCE_SIZE, NetworkSize, TransformerNet
+from dagster_project.style_transfer.style_network import StyleNet
+from tests.unit.style_transfer.networks import OF_QUALITIES, random_network
 
 SIZE = NetworkSize(widths=(4, 6, 8), blocks=3)
 
@@ -24,7 +26,7 @@ def network() -> TransformerNet:
     return TransformerNet(SIZE).eval()
 
 
-def same_weights(first: TransformerNet, second: TransformerNet) -> bool:
+def same_weights(first: StyleNet, second: StyleNet) -> bool:
     ours, theirs = first.state_dict(), second.state_dict()
     return ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)
 
@@ -48,9 +50,24 @@ def test_what_is_saved_loads_with_the_same_size_and_weights(network: Transformer
     assert not loaded.training
     assert not any(parameter.requires_grad for parameter in loaded.parameters())
     with safetensors.safe_open(path, "pt") as file:
-        assert file.metadata()["widths"] == "4,6,8"
+        assert '"widths": [4, 6, 8]' in file.metadata()["architecture"]
         assert file.metadata()["style"] == "test"
     assert [entry.name for entry in tmp_path.iterdir()] == ["model.safetensors"]
+
+
+def test_a_file_holds_a_network_for_each_quality(tmp_path: Path) -> None:
+    path, networks = tmp_path / "model.safetensors", {name: random_network(size) for name, size in OF_QUALITIES.items()}
+    save_checkpoint(networks, path)
+    for quality, network in networks.items():
+        loaded = load_checkpoint(path, quality)
+        assert loaded.size == network.size
+        assert same_weights(loaded, network)
+
+
+def test_a_file_with_one_network_has_it_for_every_quality(network: TransformerNet, tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    save_checkpoint(network, path)
+    assert same_weights(load_checkpoint(path, "fast"), network)
 
 
 def test_the_reference_size_is_inferred(tmp_path: Path) -> None:

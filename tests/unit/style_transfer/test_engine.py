@@ -18,7 +18,9 @@ from dagster_project.style_transfer.cuda_engine import PASSES_BEFORE_GRAPH
 from dagster_project.style_transfer.engine import EngineChoice, StyleTransform, choose_engine
 from dagster_project.style_transfer.engine_choice import Precision
 from dagster_project.style_transfer.machine import has_fast_bf16
-from dagster_project.style_transfer.network import DEFAULT_SIZE, NetworkSize, TransformerNet, repaint
+from dagster_project.style_transfer.network import RETIRED_SIZE, NetworkSize, repaint
+from dagster_project.style_transfer.quarter_network import QuarterSize
+from tests.unit.style_transfer.networks import OF_QUALITIES, random_network, with_uneven_norms
 
 SMALL = NetworkSize(widths=(4, 6, 8), blocks=1)
 FP32 = EngineChoice(device="cpu", precision="fp32", num_streams=2)
@@ -40,18 +42,8 @@ ENGINES = [
 ]
 
 
-def paints_colours(size: NetworkSize = SMALL, seed: int = 3) -> TransformerNet:
-    """A random network whose output spreads over 0..255 and beyond on both sides."""
-    torch.manual_seed(seed)
-    network = TransformerNet(size).eval()
-    with torch.no_grad():
-        network.get_parameter("deconv3.conv2d.weight").mul_(200)
-        network.get_parameter("deconv3.conv2d.bias").fill_(127)
-    return network
-
-
-def transform(choice: EngineChoice = FP32, size: NetworkSize = SMALL) -> StyleTransform:
-    return StyleTransform(paints_colours(size), weights_digest="0" * 64, choice=choice)
+def transform(choice: EngineChoice = FP32, size: NetworkSize | QuarterSize = SMALL) -> StyleTransform:
+    return StyleTransform(random_network(size), weights_digest="0" * 64, choice=choice)
 
 
 def frames_of(count: int, height: int = 30, width: int = 45) -> np.ndarray:
@@ -62,7 +54,7 @@ def test_a_frame_comes_out_as_the_network_paints_it_rounded_and_clipped() -> Non
     frames = frames_of(2)
     pictures = torch.from_numpy(frames).permute(0, 3, 1, 2).float()
     with torch.no_grad():
-        wanted = repaint(paints_colours(), pictures).permute(0, 2, 3, 1).numpy()
+        wanted = repaint(random_network(SMALL), pictures).permute(0, 2, 3, 1).numpy()
     assert wanted.min() < 0
     assert wanted.max() > 255
     repainted = transform()(frames)
@@ -76,10 +68,11 @@ def test_the_transform_is_what_the_graph_expects() -> None:
     assert len(fits.digest) == 64
 
 
+@pytest.mark.parametrize("size", [RETIRED_SIZE, *OF_QUALITIES.values()], ids=["default", *OF_QUALITIES])
 @pytest.mark.parametrize("choice", ENGINES)
-def test_every_batch_composition_gives_the_same_bits(choice: EngineChoice) -> None:
+def test_every_batch_composition_gives_the_same_bits(choice: EngineChoice, size: NetworkSize | QuarterSize) -> None:
     frames = frames_of(7, 61, 97)
-    apply = transform(choice, DEFAULT_SIZE)
+    apply = transform(choice, size)
     together = apply(frames)
     alone = np.concatenate([apply(frame[None]) for frame in frames])
     uneven = np.concatenate([apply(frames[:5]), apply(frames[5:])])
@@ -93,29 +86,33 @@ import json, sys
 import numpy as np
 from dagster_project.style_transfer.cuda_engine import PASSES_BEFORE_GRAPH
 from dagster_project.style_transfer.engine import EngineChoice
-from dagster_project.style_transfer.network import DEFAULT_SIZE
+from tests.unit.style_transfer.networks import OF_QUALITIES
 from tests.unit.style_transfer.test_engine import frames_of, transform
 
-apply = transform(EngineChoice.from_dict(json.loads(sys.argv[1])), DEFAULT_SIZE)
-apply(frames_of(1, 20, 20))
-np.save(sys.argv[2], apply(frames_of(3, 61, 97)))
+for quality, size in OF_QUALITIES.items():
+    apply = transform(EngineChoice.from_dict(json.loads(sys.argv[1])), size)
+    apply(frames_of(1, 20, 20))
+    np.save(f"{sys.argv[2]}/{quality}.npy", apply(frames_of(3, 61, 97)))
 """
 
 
 @pytest.mark.parametrize("choice", ENGINES)
 def test_another_process_with_more_streams_gives_the_same_bits(choice: EngineChoice, tmp_path: Path) -> None:
     recorded = json.dumps(choice.to_dict() | {"num_streams": 3})
-    command = [sys.executable, "-c", IN_ANOTHER_PROCESS, recorded, str(tmp_path / "painted.npy")]
-    subprocess.run(command, check=True)
-    assert np.array_equal(np.load(tmp_path / "painted.npy"), transform(choice, DEFAULT_SIZE)(frames_of(3, 61, 97)))
+    subprocess.run([sys.executable, "-c", IN_ANOTHER_PROCESS, recorded, str(tmp_path)], check=True)
+    for quality, size in OF_QUALITIES.items():
+        assert np.array_equal(np.load(tmp_path / f"{quality}.npy"), transform(choice, size)(frames_of(3, 61, 97)))
 
 
 @needs_openvino
-@pytest.mark.parametrize("size", [DEFAULT_SIZE, SMALL], ids=["default", "small"])
+@pytest.mark.parametrize("size", [RETIRED_SIZE, SMALL, *OF_QUALITIES.values()], ids=["default", "small", *OF_QUALITIES])
 @pytest.mark.parametrize(("height", "width"), [(61, 97), (1, 9), (64, 40)])
-def test_both_engines_paint_the_same_picture(size: NetworkSize, height: int, width: int) -> None:
+def test_both_engines_paint_the_same_picture(size: NetworkSize | QuarterSize, height: int, width: int) -> None:
     frames = frames_of(2, height, width)
-    by_torch, by_openvino = (transform(choice, size)(frames).astype(int) for choice in (FP32, OPENVINO))
+    by_torch, by_openvino = (
+        StyleTransform(with_uneven_norms(random_network(size)), weights_digest="", choice=choice)(frames).astype(int)
+        for choice in (FP32, OPENVINO)
+    )
     assert by_torch.std() > 20
     assert np.abs(by_torch - by_openvino).max() <= 1
 
@@ -139,7 +136,7 @@ def test_openvino_tells_nobody_that_it_is_used() -> None:
 @pytest.mark.parametrize("choice", SIXTEEN_BITS)
 def test_sixteen_bit_arithmetic_looks_the_same(choice: EngineChoice) -> None:
     frames = frames_of(1, 64, 64)
-    rounded = StyleTransform(paints_colours().bfloat16().float(), weights_digest="0" * 64, choice=FP32)
+    rounded = StyleTransform(random_network(SMALL).bfloat16().float(), weights_digest="0" * 64, choice=FP32)
     exact, fast = rounded(frames).astype(float), transform(choice)(frames).astype(float)
     assert 0.1 < np.abs(exact - fast).mean() < 3, "less would be 32 bits with rounded weights"
 
@@ -178,7 +175,7 @@ def test_other_arrays_are_refused_by_shape_and_type(frames: np.ndarray) -> None:
 
 def test_the_digest_changes_with_weights_precision_and_code(monkeypatch: pytest.MonkeyPatch) -> None:
     def digest(weights: str = "a" * 64, choice: EngineChoice = FP32) -> str:
-        return StyleTransform(paints_colours(), weights_digest=weights, choice=choice).digest
+        return StyleTransform(random_network(SMALL), weights_digest=weights, choice=choice).digest
 
     original = digest()
     assert digest() == original
@@ -191,7 +188,7 @@ def test_the_digest_changes_with_weights_precision_and_code(monkeypatch: pytest.
 
 def test_a_checkpoint_becomes_a_transform(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
-    save_checkpoint(paints_colours(), path)
+    save_checkpoint(random_network(SMALL), path)
     frames = frames_of(1)
     assert np.array_equal(StyleTransform.from_checkpoint(path, FP32)(frames), transform()(frames))
 

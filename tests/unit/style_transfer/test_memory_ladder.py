@@ -15,10 +15,12 @@ from dagster_project.frame_transform import Picture
 from dagster_project.style_transfer.engine import EngineChoice, StyleTransform
 from dagster_project.style_transfer.engine_choice import EngineName
 from dagster_project.style_transfer.memory_ladder import MemoryLadder, Rung, is_out_of_memory
-from dagster_project.style_transfer.network import DEFAULT_SIZE, REFERENCE_SIZE, NetworkSize
+from dagster_project.style_transfer.network import REFERENCE_SIZE, RETIRED_SIZE, NetworkSize
+from dagster_project.style_transfer.quarter_network import QuarterSize
 from dagster_project.style_transfer.strips import repaint_in_strips
 from dagster_project.style_transfer.torch_engine import TorchCpuEngine, prepare
-from tests.unit.style_transfer.test_engine import FP32, SMALL, frames_of, paints_colours, transform
+from tests.unit.style_transfer.networks import OF_QUALITIES, random_network, with_uneven_norms
+from tests.unit.style_transfer.test_engine import FP32, SMALL, frames_of, transform
 
 
 class Cramped:
@@ -28,7 +30,9 @@ class Cramped:
         self.room, self.error = room, error
         self.tried: list[int] = []
         self.num_releases = 0
-        self.engine = TorchCpuEngine(prepare(paints_colours(), device="cpu", precision="fp32"), threads_per_stream=1)
+        self.engine = TorchCpuEngine(
+            prepare(random_network(SMALL), device="cpu", precision="fp32"), threads_per_stream=1
+        )
 
     def paint(self, frames: Picture, *, at_once: int) -> Picture:
         self.tried.append(at_once)
@@ -43,7 +47,7 @@ class Cramped:
 
 def ladder_on(engine: Cramped, *, fits: bool = True, steps_down: int = 0) -> MemoryLadder:
     top = Rung(frames_at_once=8)
-    return MemoryLadder(engine, paints_colours(), top, frame_fits=lambda pixels: fits, steps_down=steps_down)
+    return MemoryLadder(engine, random_network(SMALL), top, frame_fits=lambda pixels: fits, steps_down=steps_down)
 
 
 def test_smaller_batches_keep_the_bits_and_are_found_once() -> None:
@@ -111,14 +115,16 @@ def test_running_out_of_memory_is_told_from_other_errors(error: Exception, expec
     assert is_out_of_memory(error) == expected
 
 
-@pytest.mark.parametrize("size", [REFERENCE_SIZE, DEFAULT_SIZE, SMALL], ids=["reference", "default", "small"])
+@pytest.mark.parametrize(
+    "size",
+    [REFERENCE_SIZE, RETIRED_SIZE, SMALL, *OF_QUALITIES.values()],
+    ids=["reference", "default", "small", *OF_QUALITIES],
+)
 @pytest.mark.parametrize(("height", "width", "num_strips"), [(61, 97, 3), (64, 36, 8), (130, 33, 5), (1, 9, 2)])
-def test_strips_give_what_the_whole_picture_gives(size: NetworkSize, height: int, width: int, num_strips: int) -> None:
-    network, frames = paints_colours(size), frames_of(1, height, width)
-    with torch.no_grad():
-        for name, parameter in network.named_parameters():
-            if "in" in name.split(".")[-2]:  # as created these are ones and zeros, which would hide a mix-up
-                parameter.add_(torch.rand_like(parameter) * 0.2)
+def test_strips_give_what_the_whole_picture_gives(
+    size: NetworkSize | QuarterSize, height: int, width: int, num_strips: int
+) -> None:
+    network, frames = with_uneven_norms(random_network(size)), frames_of(1, height, width)
     in_strips = repaint_in_strips(network, frames[0], num_strips)
     whole = StyleTransform(network, weights_digest="", choice=FP32)(frames)[0]
     assert whole.std() > 20
@@ -130,12 +136,12 @@ import resource, sys
 import numpy as np
 from dagster_project.style_transfer.engine import EngineChoice, StyleTransform
 from dagster_project.style_transfer.engine_choice import EngineName
-from tests.unit.style_transfer.test_engine import paints_colours
+from tests.unit.style_transfer.networks import random_network
 from dagster_project.style_transfer.network import NetworkSize
 
 engine, limit_mib, path = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 choice = EngineChoice(device="cpu", precision="fp32", engine=engine, num_streams=2)
-transform = StyleTransform(paints_colours(NetworkSize((16, 4, 4), 1)), weights_digest="", choice=choice)
+transform = StyleTransform(random_network(NetworkSize((16, 4, 4), 1)), weights_digest="", choice=choice)
 transform(np.zeros((1, 64, 64, 3), np.uint8))
 with open("/proc/self/statm") as file:
     used = int(file.read().split()[0]) * resource.getpagesize()
@@ -173,5 +179,5 @@ def test_a_process_with_too_little_memory_paints_the_same_picture(
     rung = result.stdout.strip()
     assert rung in rungs
     choice = EngineChoice(device="cpu", precision="fp32", engine=engine, num_streams=2)
-    roomy = StyleTransform(paints_colours(NetworkSize((16, 4, 4), 1)), weights_digest="", choice=choice)
+    roomy = StyleTransform(random_network(NetworkSize((16, 4, 4), 1)), weights_digest="", choice=choice)
     assert np.abs(np.load(path).astype(int) - roomy(frames_of(2, 720, 1280))).max() <= LEVELS[rung]

@@ -5,11 +5,10 @@ import torch
 import torch.nn.functional as F
 
 from dagster_project.style_transfer.network import (
-    DEFAULT_SIZE,
     REFERENCE_SIZE,
+    RETIRED_SIZE,
     NetworkSize,
     TransformerNet,
-    count_multiply_adds,
     repaint,
 )
 
@@ -48,7 +47,7 @@ def published_forward(weights: dict[str, torch.Tensor], blocks: int, x: torch.Te
     return convolve("deconv3", x)
 
 
-@pytest.mark.parametrize("size", [REFERENCE_SIZE, DEFAULT_SIZE, SMALL], ids=["reference", "default", "small"])
+@pytest.mark.parametrize("size", [REFERENCE_SIZE, RETIRED_SIZE, SMALL], ids=["reference", "default", "small"])
 def test_the_network_computes_what_was_published(size: NetworkSize) -> None:
     torch.manual_seed(1)
     network = TransformerNet(size).eval()
@@ -61,13 +60,13 @@ def test_the_network_computes_what_was_published(size: NetworkSize) -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "parameters", "multiply_adds"), [(REFERENCE_SIZE, 1_679_235, 153_792), (DEFAULT_SIZE, 350_787, 37_728)]
+    ("size", "parameters", "multiply_adds"), [(REFERENCE_SIZE, 1_679_235, 153_792), (RETIRED_SIZE, 350_787, 37_728)]
 )
 def test_the_two_sizes_have_the_published_and_the_designed_cost(
     size: NetworkSize, parameters: int, multiply_adds: int
 ) -> None:
     assert sum(parameter.numel() for parameter in TransformerNet(size).parameters()) == parameters
-    assert count_multiply_adds(size) == multiply_adds
+    assert size.multiply_adds == multiply_adds
 
 
 @pytest.mark.parametrize("side", [*range(1, 18), 30, 31, 33])
