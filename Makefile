@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo azure-demo ui test test-browser screenshots test-slow lint format constraints bench-style bench-many-clips style-table k8s-e2e clean
+.PHONY: help demo azure-demo ui test test-browser screenshots test-slow lint format constraints bench-style bench-many-clips looks style-table k8s-e2e clean
 
 help:
 	@echo "make demo        make a short clip, restyle it, show where the result lies"
@@ -19,6 +19,7 @@ help:
 	@echo "make test-slow   the tests that take minutes or gigabytes"
 	@echo "make lint        ruff, pyright, import-linter"
 	@echo "make bench-style how fast frames are painted, against the usual way; writes bench/results/style.json"
+	@echo "make looks DATA=folder   whether the shipped styles look good; writes bench/results/looks.json and bench/looks.html"
 	@echo "make bench-many-clips FOLDER=folder   how fast the UI is with 300 clips; writes bench/results/many_clips.json"
 	@echo "make k8s-e2e     the same on a Kubernetes cluster, killing pods on the way: docs/cluster-test.md"
 	@echo "make style-table PAINTINGS=folder FEATURES=file   measure the shipped styles, write styles/README.md"
@@ -66,6 +67,11 @@ format: $(INSTALLED)
 
 bench-style: $(INSTALLED)
 	$(BIN)/python -m bench.style
+
+# DATA: folder with photographs, clips, paintings and features. 40 minutes on two cores.
+looks: DATA ?= ../shared/data
+looks: $(INSTALLED)
+	$(BIN)/python -W ignore -m bench.looks --data "$(DATA)"
 
 # FOLDER: where two homes are made, of some gigabytes; kept, and used again.
 bench-many-clips: $(INSTALLED)
