@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo azure-demo ui test test-browser screenshots test-slow lint format constraints bench-style bench-many-clips looks style-table k8s-e2e clean
+.PHONY: help demo azure-demo ui test test-browser screenshots test-slow lint format constraints bench-style bench-many-clips looks refine-styles k8s-e2e clean
 
 help:
 	@echo "make demo        make a short clip, restyle it, show where the result lies"
@@ -22,7 +22,7 @@ help:
 	@echo "make looks DATA=folder   whether the shipped styles look good; writes bench/results/looks.json and bench/looks.html"
 	@echo "make bench-many-clips FOLDER=folder   how fast the UI is with 300 clips; writes bench/results/many_clips.json"
 	@echo "make k8s-e2e     the same on a Kubernetes cluster, killing pods on the way: docs/cluster-test.md"
-	@echo "make style-table PAINTINGS=folder FEATURES=file   measure the shipped styles, write styles/README.md"
+	@echo "make refine-styles DATA=folder   make the styles of bench/shipped_styles.toml that are not there as it says"
 
 $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -83,9 +83,8 @@ k8s-e2e: $(INSTALLED)
 	@$(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null || true
 	@$(BIN)/python -W ignore -m k8s.e2e.run
 
-# PAINTINGS: folder with the pictures that the styles were trained from. FEATURES: the loss network, SqueezeNet or VGG-16.
-style-table: $(INSTALLED)
-	$(BIN)/python -m bench.style_table --paintings "$(PAINTINGS)" --features "$(FEATURES)"
+refine-styles: $(INSTALLED)
+	@$(BIN)/python -W ignore -m bench.refine_shipped_styles --data "$(DATA)"
 
 # Resolve anew, then look at the difference before committing it. --all: torch needs setuptools, which freeze hides.
 constraints:

@@ -67,7 +67,7 @@ def _describe_flicker(found: Mapping[str, Any]) -> str:
     return (
         f"frame {frame} ({found['worst_frame_seconds']} s) jumps: it differs from frame {frame - 1} by "
         f"{found['worst_error'] * 1e3:.1f}e-3, motion compensated, expected at most {found['threshold'] * 1e3:.1f}e-3; "
-        "look at it, then choose a calmer style or train this one with a larger shift_weight"
+        "look at it, then choose a calmer style, or quality 'fast', which is the calmest"
     )
 
 

@@ -25,7 +25,7 @@ from resources.content import find_current_plan
 from resources.deployment import ScratchResource
 from resources.media_store import MediaStore
 from resources.other_transforms import is_other_transform
-from resources.records import ClipSettings, SecondStyle
+from resources.records import ClipSettings, SecondStyle, StyleRecord
 from resources.store_layout import settings_key
 from resources.stylizer import StylizerResource
 
@@ -39,19 +39,21 @@ def resolve_settings(
 
     Raises:
         SettingsError: a value is out of range, or the two styles of a blend are the same.
-        StyleNotTrainedError: an image was uploaded for a style, and nothing has been trained from it yet.
         StyleError: there is no such style, or its checkpoint cannot be used here.
     """
     check_wishes(config)
     present = ClipSettings.find(store, settings_key(clip))
     style = config.style or (present.style if present else stylizer.default_style)
+    quality = config.quality
+    if quality == "unchanged":
+        quality = present.quality if present else stylizer.default_quality
     media_container = config.media_container
     if media_container == "unchanged":
         media_container = present.media_container if present else "mp4"
-    controls = _chosen_controls(config, present.controls if present else Controls())
+    model = _chosen_model(store, stylizer, style, present if config.style is None else None, scratch)
+    controls = _chosen_controls(config, present.controls if present else Controls(), model)
     kept = present.second.style if present and present.second else None
     second = kept if config.blend is None else config.blend_with
-    model = load_style(store, stylizer, style, scratch)
     second_style = _load_second(store, stylizer, style, second, controls.share, scratch)
     steady_shots = _chosen(config.steady_shots, present.steady_shots if present else False)
     if steady_shots:
@@ -61,6 +63,7 @@ def resolve_settings(
         style=style,
         model_key=model.model_key,
         model_sha256=model.sha256,
+        quality=quality,
         device=choice.device,
         precision=choice.precision,
         engine=choice.engine,
@@ -73,6 +76,25 @@ def resolve_settings(
     )
 
 
+def _chosen_model(
+    store: MediaStore, stylizer: StylizerResource, style: str, present: ClipSettings | None, scratch: Path
+) -> StyleRecord:
+    """The model that a clip has as long as nobody names its style anew: a style may have become another since.
+
+    A frame transform of other code cannot be kept: it is what that code does today.
+    """
+    if present is None or is_other_transform(present.model_key) or store.stat(present.model_key) is None:
+        return load_style(store, stylizer, style, scratch)
+    return StyleRecord(
+        style=style,
+        title="",
+        description="",
+        model_key=present.model_key,
+        sha256=present.model_sha256,
+        style_scale=present.style_scale,
+    )
+
+
 def _check_can_be_steady(model_key: str, second: SecondStyle | None) -> None:
     if is_other_transform(model_key) or (second and is_other_transform(second.model_key)):
         raise SettingsError(
@@ -81,9 +103,9 @@ def _check_can_be_steady(model_key: str, second: SecondStyle | None) -> None:
         )
 
 
-def _chosen_controls(config: ClipSettingsConfig, present: Controls) -> Controls:
-    """Rounded, so that 0.3 and 0.30000000000000004 are one look."""
-    style_scale = _chosen(config.style_scale, present.style_scale)
+def _chosen_controls(config: ClipSettingsConfig, present: Controls, model: StyleRecord) -> Controls:
+    """Rounded, so that 0.3 and 0.30000000000000004 are one look. Each style has strokes of its own width."""
+    style_scale = _chosen(config.style_scale, model.style_scale)
     return Controls(
         strength=round(_chosen(config.strength, present.strength), DECIMALS),
         keep_colors=_chosen(config.keep_colors, present.keep_colors),

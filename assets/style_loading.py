@@ -1,55 +1,78 @@
-"""Finding the network of a style: an uploaded checkpoint, else one that was trained here, else a shipped one.
+"""Finding the networks of a style: an uploaded checkpoint or picture, else what was refined here, else a shipped one.
 
 A frame transform that the settings name comes before all of them.
 """
 
 from pathlib import Path
 
-from dagster_project.errors import StyleError, StyleNotTrainedError
+from dagster_project.errors import StyleError
 from resources.media_store import MediaStore
 from resources.other_transforms import is_other_transform, make_other_transform, other_transform_key
-from resources.records import StyleRecord
+from resources.records import StyleRecord, digest_of_file
+from resources.refined_styles import find_refined, read_header
 from resources.store_layout import model_key, style_record_key
-from resources.style_uploads import find_style_upload
+from resources.style_uploads import StyleUpload, find_style_upload
 from resources.stylizer import StylizerResource
-from resources.trained_styles import find_trained, read_header
 
 
 def load_style(store: MediaStore, stylizer: StylizerResource, style: str, scratch: Path) -> StyleRecord:
-    """Make ``style`` usable: check its checkpoint and put it into the store. Never trains.
+    """Make ``style`` usable, in seconds: check its checkpoint, or look at its picture, and put it into the store.
 
     Raises:
-        StyleNotTrainedError: an image was uploaded for it, and nothing has been trained from it yet.
-        StyleError: there is no such style, or its checkpoint cannot be used.
+        StyleError: there is no such style, or its checkpoint or picture cannot be used.
     """
     if style in stylizer.frame_transforms:
         return _record_other_transform(store, stylizer, style)
     upload = find_style_upload(store, style)
-    if upload is not None and not upload.is_image:
-        header = read_header(store, upload.info.key)
-        with store.as_file(upload.info.key, scratch) as checkpoint:
-            return publish_style(
-                store,
-                style,
-                checkpoint,
-                title=header.title or style,
-                description=header.description or "Uploaded checkpoint.",
-            )
-    # An image that was replaced: its style goes on as it was until the new one has been trained.
-    trained = find_trained(store, style)
-    if trained is not None:
-        return trained
-    shipped = _publish_shipped(store, stylizer, style)
-    if shipped is not None:
-        return shipped
     if upload is not None:
-        raise StyleNotTrainedError(
-            f"style {style!r} is not trained yet: its image {upload.name!r} is in landing/styles/; materialize"
-            f" style_model for {style!r} (load_style_job), then try again"
-        )
+        return _load_picture(store, upload, scratch) if upload.is_image else _load_checkpoint(store, upload, scratch)
+    found = find_refined(store, style) or _publish_shipped(store, stylizer, style)
+    if found is not None:
+        return found
     raise StyleError(
-        f"unknown style {style!r}: expected one of {', '.join(stylizer.known(store))}, or a checkpoint file"
+        f"unknown style {style!r}: expected one of {', '.join(stylizer.known(store))}, a picture, or a checkpoint file"
     )
+
+
+def _load_checkpoint(store: MediaStore, upload: StyleUpload, scratch: Path) -> StyleRecord:
+    header = read_header(store, upload.info.key)
+    with store.as_file(upload.info.key, scratch) as checkpoint:
+        return publish_style(
+            store,
+            upload.style,
+            checkpoint,
+            title=header.title or upload.style,
+            description=header.description or "Uploaded checkpoint.",
+        )
+
+
+def _load_picture(store: MediaStore, upload: StyleUpload, scratch: Path) -> StyleRecord:
+    """What was refined from this very picture, if anything was; else the networks for any painting, with its style."""
+    from dagster_project.style_transfer.any_painting import networks_digest, networks_for
+    from dagster_project.style_transfer.style_file import save_style_file
+    from dagster_project.style_transfer.untrusted_pictures import read_untrusted_style_image
+
+    present = StyleRecord.find(store, style_record_key(upload.style))
+    with store.as_file(upload.info.key, scratch) as image:
+        image_sha256 = digest_of_file(image)
+        made_of = {"image_sha256": image_sha256, "networks_sha256": networks_digest()}
+        if present is not None and store.stat(present.model_key) and _is_of(present, **made_of):
+            return present
+        painting = read_untrusted_style_image(image, scratch, name=upload.name)
+    file = scratch / f"{upload.style}.safetensors"
+    about = {"title": title_of(upload.style), "description": f"From the picture {upload.name}."}
+    save_style_file(networks_for(painting), file, card=about, sample_jpeg=b"")
+    return publish_style(store, upload.style, file, **about, **made_of)
+
+
+def _is_of(record: StyleRecord, *, image_sha256: str, networks_sha256: str) -> bool:
+    """Whether it was made from this picture, and would not be made anew."""
+    return record.image_sha256 == image_sha256 and (bool(record.order) or record.networks_sha256 == networks_sha256)
+
+
+def title_of(style: str) -> str:
+    """Of a style that nobody gave one."""
+    return style.replace("-", " ").capitalize()
 
 
 def load_network_style(store: MediaStore, stylizer: StylizerResource, style: str, scratch: Path) -> StyleRecord:
@@ -105,9 +128,12 @@ def _record_other_transform(store: MediaStore, stylizer: StylizerResource, style
 
 
 def _publish_shipped(store: MediaStore, stylizer: StylizerResource, style: str) -> StyleRecord | None:
-    from dagster_project.style_transfer.library import list_styles
+    from dagster_project.style_transfer.library import find_retired, list_styles
 
-    card = {card.name: card for card in list_styles(Path(stylizer.styles_dir))}.get(style)
-    if card is None:
-        return None
-    return publish_style(store, style, card.model_path, title=card.title, description=card.description)
+    styles_dir = Path(stylizer.styles_dir)
+    card = {card.name: card for card in list_styles(styles_dir)}.get(style)
+    if card is not None:
+        about = {"title": card.title, "description": card.description, "style_scale": card.style_scale}
+        return publish_style(store, style, card.model_path, **about)
+    retired = find_retired(styles_dir, style)
+    return retired and publish_style(store, style, retired, title=title_of(style), description="No longer shipped.")

@@ -1,4 +1,4 @@
-"""What a style looks like: the painting that it was trained from, beside a photograph before and after."""
+"""What a style looks like: the painting that it was made from, beside a photograph before and after."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 from dagster_project.errors import StoreError, StyleError
 from resources.media_store import MediaStore
 from resources.records import StyleRecord
+from resources.refined_styles import read_header
 from resources.style_uploads import find_style_upload
 from resources.stylizer import StylizerResource
-from resources.trained_styles import read_header
 
 if TYPE_CHECKING:
     from dagster_project.style_transfer.pictures import Picture
@@ -20,7 +20,7 @@ HEIGHT_PIXELS: Final = 300
 def style_pictures(store: MediaStore, stylizer: StylizerResource, record: StyleRecord, folder: Path) -> dict[str, Any]:
     """The pictures of a style, by the names that the UI shows; what there is no picture of is left out.
 
-    The painting is shown if it is in ``landing/styles/`` still; the sample comes from the training, from the file of
+    The painting is shown if it is in ``landing/styles/`` still; the sample comes from refining, from the file of
     the style, or from the folder of the shipped ones.
     """
     from dagster_project.style_transfer.pictures import joined

@@ -145,7 +145,7 @@ def style_segment(
         dg.AssetDep(source_video, partition_mapping=grid_by_clip),
         dg.AssetDep(clip_settings, partition_mapping=grid_by_clip),
     ],
-    # A newly trained style makes every clip's settings look outdated; that is no reason to hold back their frames.
+    # A style that was refined makes every clip's settings look outdated; that is no reason to hold back their frames.
     automation_condition=unless_held(when_inputs_are_fresh(ignore=dg.AssetSelection.assets(clip_settings))),
     group_name="styling",
     kinds={"pytorch"},

@@ -49,12 +49,6 @@ class StyleError(StylizeError):
     """A style is unknown, or its checkpoint cannot be used."""
 
 
-class StyleNotTrainedError(StyleError):
-    """An image was uploaded for the style, and no network has been trained from it yet."""
-
-    permanent = False
-
-
 class StoreError(StylizeError):
     """Base of what can go wrong with stored objects."""
 

@@ -32,7 +32,7 @@ load_style_job = _job(
     "load_style_job",
     style_model,
     purpose="styles",
-    about="Make a style usable: check and register its checkpoint, or train it from its image.",
+    about="Make a style usable: check and register its checkpoint, or look at its picture; refine it if asked.",
 )
 choose_look_job = _job(
     "choose_look_job",

@@ -27,7 +27,7 @@ class PodSettings:
     """Settings of the pods of steps. What they share with run pods stands at the run launcher, and is not repeated.
 
     Attributes:
-        gpu_per_step: GPUs of a pod that styles or trains; 0 sends these steps to the CPU nodes like all others.
+        gpu_per_step: GPUs of a pod that styles or refines; 0 sends these steps to the CPU nodes like all others.
         gpu_resource: what the device plugin calls a GPU, or a part of one (``nvidia.com/mig-1g.10gb``).
         gpu_node_selector: labels of the nodes that have such GPUs.
         gpu_on_spot: whether these pods may run on spot machines too.

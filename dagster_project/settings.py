@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from dagster_project.errors import SettingsError
 from dagster_project.pod_settings import POD_PARSERS, PodSettings
+from dagster_project.style_transfer.quality import Quality
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -113,6 +114,7 @@ class Settings:
         instance_dir: folder with the dagster.yaml of the instance, where it is not one of the home's own.
         styles_dir: folder of the shipped styles.
         default_style: style of a clip that names none.
+        default_quality: quality of a clip that names none.
         device: where frames are styled; ``auto`` takes a CUDA device if there is one, and demands it of GPU pods.
         precision: arithmetic of the networks; ``auto`` takes the fastest that the device does well.
         frame_transforms: what can be done to frames besides the styles: names, and where the code of each lies.
@@ -141,6 +143,7 @@ class Settings:
     instance_dir: Path | None = None
     styles_dir: Path = PROJECT_ROOT / "styles"
     default_style: str = "starry-night"
+    default_quality: Quality = "standard"
     device: Device = "auto"
     precision: Precision = "auto"
     frame_transforms: Mapping[str, str] = field(default_factory=dict)

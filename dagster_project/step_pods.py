@@ -49,7 +49,7 @@ def step_pod(pods: PodSettings) -> dict[str, Any]:
 
 
 def gpu_pod(pods: PodSettings) -> dict[str, Any]:
-    """What a pod that styles or trains has besides; nothing where steps have no GPU."""
+    """What a pod that styles or refines has besides; nothing where steps have no GPU."""
     if pods.gpu_per_step == 0:
         return {}
     return {

@@ -40,6 +40,7 @@ def build_resources(settings: Settings) -> dict[str, Any]:
         "stylizer": StylizerResource(
             styles_dir=str(settings.styles_dir),
             default_style=settings.default_style,
+            default_quality=settings.default_quality,
             device="cuda" if settings.on_gpu_pods else settings.device,
             precision=settings.precision,
             on_gpu_pods=settings.on_gpu_pods,

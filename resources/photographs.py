@@ -1,4 +1,4 @@
-"""What a style is trained with besides its painting: a loss network and photographs."""
+"""The photographs that networks learn to repaint when they are refined."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -9,67 +9,16 @@ from dagster_project.video.limits import DecodeLimits
 from resources.content import current_content, read_manifest, read_plan
 from resources.media_store import MediaStore, ObjectInfo
 from resources.records import ChunkObject, SegmentRecord
-from resources.store_layout import LOSS_NETWORKS, PHOTOGRAPHS
+from resources.store_layout import PHOTOGRAPHS
 
 if TYPE_CHECKING:
-    from dagster_project.style_transfer.features import LossFeatures
     from dagster_project.style_transfer.photographs import Photographs
     from dagster_project.style_transfer.pictures import Picture
-
-NAMES = {"vgg16": "vgg16", "squeezenet": "squeezenet1_0"}
-"""What users call the loss networks, and what they are called on style cards."""
 
 MAX_CLIPS = 24
 CHUNKS_PER_CLIP = 4
 PACKAGED_PHOTOGRAPHS = ("astronaut", "chelsea", "rocket", "coffee")
 """Of scikit-image, those that lie inside its wheel. The last one is what previews and metrics are made of."""
-
-
-def find_loss_network(store: MediaStore, wish: str, scratch: Path) -> "LossFeatures":
-    """The loss network that ``wish`` names.
-
-    Args:
-        store: may hold files in ``models/features/``.
-        wish: ``vgg16`` or ``squeezenet``; a file on this machine; or ``auto``: the first one in the store, else
-            VGG-16.
-        scratch: for copies.
-
-    Raises:
-        StyleError: it is not to be had; the message says where to put which file.
-    """
-    from dagster_project.style_transfer.loss_networks import SUFFIXES, load_loss_network
-
-    if wish.endswith(SUFFIXES) or "/" in wish:
-        return load_loss_network(Path(wish).expanduser())
-    if wish not in (*NAMES, "auto"):
-        raise StyleError(f"unknown loss network {wish!r}: expected auto, {', '.join(NAMES)}, or a file of weights")
-    for info in store.list(LOSS_NETWORKS):
-        if info.key.endswith(SUFFIXES):
-            with store.as_file(info.key, scratch) as file:
-                features = load_loss_network(file)
-            if wish == "auto" or features.name == NAMES[wish]:
-                return features
-    if wish == "squeezenet":
-        raise StyleError(f"there are no SqueezeNet features: {_where_to_put_them(store)}")
-    return _download(store, scratch)
-
-
-def _download(store: MediaStore, scratch: Path) -> "LossFeatures":
-    """VGG-16 from torchvision, kept in the store: the next pod need not download it again."""
-    from dagster_project.style_transfer.loss_networks import download_vgg16, save_loss_network
-
-    try:
-        features = download_vgg16()
-    except StyleError as error:
-        raise StyleError(f"no loss network to train with: {error}. {_where_to_put_them(store)}") from error
-    file = scratch / "vgg16.safetensors"
-    save_loss_network(features, file)
-    store.put(f"{LOSS_NETWORKS}{file.name}", file)
-    return features
-
-
-def _where_to_put_them(store: MediaStore) -> str:
-    return f"put a file of weights into {store.location(LOSS_NETWORKS)}, or name one by --features (docs/training.md)"
 
 
 def find_photographs(
@@ -156,7 +105,7 @@ def _packaged_photographs(store: MediaStore, *, needed: int) -> "Photographs":
         import skimage.data
     except ImportError as error:
         raise StyleError(
-            f"there are no photographs to train with: put some into {store.location(PHOTOGRAPHS)}, name a folder or a"
+            f"there are no photographs to refine with: put some into {store.location(PHOTOGRAPHS)}, name a folder or a"
             " video by --content, or install the extra 'demo'"
         ) from error
     found = Photographs()

@@ -16,6 +16,7 @@ from typing import Any, Self
 from dagster_project import code_versions
 from dagster_project.errors import IntegrityError, ObjectMissingError, PreconditionError
 from dagster_project.style_transfer.controls import Controls
+from dagster_project.style_transfer.quality import Quality
 from dagster_project.video.plan import Segment
 from resources.media_store import MediaStore
 
@@ -100,7 +101,7 @@ class SourceRecord(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StyleRecord(Record):
-    """Which checkpoint a style uses, and how it came about if it was trained here.
+    """Which checkpoint a style uses, and how it came about if it was refined here.
 
     Attributes:
         style: its name.
@@ -108,12 +109,14 @@ class StyleRecord(Record):
         description: one line on how it looks.
         model_key: where the checkpoint lies.
         sha256: of the checkpoint.
-        order: digest of image, recipe and material that it was trained for; empty if it was not trained here.
-        image_sha256: of the image that it was trained from.
-        recipe: what training was told.
-        metrics: measured after training, see ``style_transfer.metrics.StyleMetrics``.
+        order: digest of image, recipe and material that it was refined for; empty if it was not refined here.
+        image_sha256: of the image that it was made from.
+        networks_sha256: of the networks for any painting that it was made with, unless it was refined since.
+        style_scale: width of its strokes, unless a clip asks for another, see ``controls.Controls``.
+        recipe: what refining was told.
+        metrics: measured after refining: ``pan_error`` of each quality, see ``style_transfer.metrics``.
         losses: of the last iteration, unweighted.
-        seconds: that training took, in the process that finished it.
+        seconds: that refining took, in the process that finished it.
         sample_key: where a photograph before and after lies.
     """
 
@@ -124,6 +127,8 @@ class StyleRecord(Record):
     sha256: str
     order: str = ""
     image_sha256: str = ""
+    networks_sha256: str = ""
+    style_scale: float | None = None
     recipe: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     losses: dict[str, float] = field(default_factory=dict)
@@ -156,6 +161,7 @@ class ClipSettings(Record):
         style: name of the style.
         model_key: where its checkpoint lies.
         model_sha256: digest of that checkpoint.
+        quality: which of its networks.
         device: ``cpu`` or ``cuda``.
         precision: ``fp32``, ``bf16`` or ``fp16``.
         engine: the library that computes: ``torch`` or ``openvino``.
@@ -171,6 +177,7 @@ class ClipSettings(Record):
     device: str
     precision: str
     engine: str = "torch"
+    quality: Quality = "best"
     media_container: str = "mp4"
     strength: float = 1.0
     keep_colors: bool = False
@@ -204,6 +211,8 @@ class ClipSettings(Record):
             parts += [self.controls.to_dict(), self.second.model_sha256 if self.second else ""]
         if self.steady_shots:
             parts.append("steady shots")
+        if self.quality != "best":
+            parts.append(self.quality)
         return digest_of(parts)
 
     def describe_controls(self) -> str:

@@ -1,4 +1,4 @@
-"""The styles that were trained here, and what style files in the store say about themselves."""
+"""The styles that were refined here, and what style files in the store say about themselves."""
 
 from typing import TYPE_CHECKING
 
@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 MODELS = "models/"
 
 
-def find_trained(store: MediaStore, style: str) -> StyleRecord | None:
-    """The record of ``style`` if it was trained here and its model is there."""
+def find_refined(store: MediaStore, style: str) -> StyleRecord | None:
+    """The record of ``style`` if it was refined here and its model is there."""
     record = StyleRecord.find(store, style_record_key(style))
     return record if record and record.order and store.stat(record.model_key) else None
 
 
-def trained_styles(store: MediaStore) -> dict[str, StyleRecord]:
-    """The records of all styles that were trained here, by name, in order."""
+def refined_styles(store: MediaStore) -> dict[str, StyleRecord]:
+    """The records of all styles that were refined here, by name, in order."""
     names = [
         key.split("/")[1] for info in store.list(MODELS) if (key := info.key) == style_record_key(key.split("/")[1])
     ]
-    return {name: record for name in names if (record := find_trained(store, name))}
+    return {name: record for name in names if (record := find_refined(store, name))}
 
 
 def read_header(store: MediaStore, key: str) -> "StyleHeader":

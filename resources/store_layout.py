@@ -6,12 +6,11 @@
     landing/<name>.json                         what they wish for it
     landing/<name>.rejected.json                why it cannot be delivered
     landing/styles/<style>.safetensors|.pth     checkpoints that users bring
-    landing/styles/<style>.jpg|.png|…           images to train a style from
+    landing/styles/<style>.jpg|.png|…           pictures of paintings, each a style
     models/<style>/<digest>.safetensors|.pth    checkpoints in use
     models/<style>/style.json                   which one is current
-    models/<style>/training/<order>/…           checkpoint and previews of one training
-    models/features/…                           loss networks to train with
-    models/content/…                            photographs to train with
+    models/<style>/refining/<order>/…           checkpoints, previews and sample of refining it once
+    models/content/…                            photographs to refine with
     uploads/open|closed/<clip>/<version>.json   what became of every version of an upload
     clips/<clip>/registration.json              which upload the clip is
     clips/<clip>/source.json                    which content was read last
@@ -44,11 +43,10 @@ from dagster_project import code_versions
 DIGEST_LENGTH = 16
 
 LANDING_STYLES = "landing/styles/"
-LOSS_NETWORKS = "models/features/"
 PHOTOGRAPHS = "models/content/"
 
-RESERVED_STYLES = frozenset({"features", "content"})
-"""Names that no style can have: folders of something else lie there."""
+RESERVED_STYLES = frozenset({"content"})
+"""Names that no style can have: a folder of something else lies there."""
 
 _WRITERS = {"original": "source_video", "frames": "frames", "styled": "styled_frames", "previews": "final_video"}
 
@@ -103,9 +101,9 @@ def style_record_key(style: str) -> str:
     return f"models/{style}/style.json"
 
 
-def training_key(style: str, order: str, name: str) -> str:
-    """Where the file ``name`` of a training lies; ``order`` is the digest of what was to be trained."""
-    return f"models/{style}/training/{order[:DIGEST_LENGTH]}/{name}"
+def refining_key(style: str, order: str, name: str) -> str:
+    """Where the file ``name`` of refining a style lies; ``order`` is the digest of what was asked for."""
+    return f"models/{style}/refining/{order[:DIGEST_LENGTH]}/{name}"
 
 
 def registration_key(clip: str) -> str:

@@ -1,4 +1,4 @@
-"""What users put into ``landing/styles/``: checkpoints to paint with, and images to train from.
+"""What users put into ``landing/styles/``: pictures of paintings, and checkpoints.
 
 The name of the file is the name of the style, as a slug. A checkpoint wins over an image of the same name; two of a
 kind are refused, because neither can be meant more than the other.
@@ -34,7 +34,7 @@ class StyleUpload:
 
     @property
     def is_image(self) -> bool:
-        """Whether a network has to be trained from it first."""
+        """Whether it is the picture of a painting."""
         return PurePosixPath(self.name).suffix.lower() in IMAGE_SUFFIXES
 
 
@@ -103,13 +103,36 @@ def upload_checkpoint(store: MediaStore, path: Path) -> str:
         raise StyleError(f"unknown checkpoint type {path.name!r}: expected {' or '.join(CHECKPOINT_SUFFIXES)}")
     load_checkpoint(path)
     style = check_style_name(slugify(path.stem))
-    key = landing_style_key(style, path.suffix)
-    for other in CHECKPOINT_SUFFIXES:
-        if other != path.suffix:
+    _upload(store, path, style, instead_of=CHECKPOINT_SUFFIXES)
+    return style
+
+
+def upload_picture(store: MediaStore, path: Path) -> str:
+    """Put a user's picture of a painting where ``style_model`` finds it; returns the name of the style.
+
+    It replaces another picture of that name; the same one again changes nothing.
+
+    Raises:
+        StyleError: there is no such file, or the name is one of a checkpoint. What it shows is looked at later.
+    """
+    if not path.is_file():
+        raise StyleError(f"{str(path)!r}: there is no such picture")
+    style = check_style_name(slugify(path.stem))
+    upload = find_style_upload(store, style)
+    if upload is not None and not upload.is_image:
+        raise StyleError(f"style {style!r} is the checkpoint {upload.name!r} in landing/styles/: rename the picture")
+    _upload(store, path, style, instead_of=IMAGE_SUFFIXES)
+    return style
+
+
+def _upload(store: MediaStore, path: Path, style: str, *, instead_of: Iterable[str]) -> None:
+    suffix = path.suffix.lower()
+    key = landing_style_key(style, suffix)
+    for other in instead_of:
+        if other != suffix:
             store.delete(landing_style_key(style, other))
     if store.stat(key) is None or store.digest(key) != digest_of_file(path):
         store.put(key, path)
-    return style
 
 
 def check_style_name(style: str) -> str:

@@ -4,8 +4,9 @@ Everything torch lives behind functions that import it when called, so that the 
 CUDA.
 """
 
+import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 from pydantic import Field
@@ -14,12 +15,13 @@ from dagster_project.errors import StyleError
 from dagster_project.frame_transform import FrameTransform
 from dagster_project.settings import Device, Precision
 from dagster_project.style_transfer.controls import Controls
+from dagster_project.style_transfer.quality import Quality
 from resources.media_store import MediaStore
 from resources.other_transforms import KEY_PREFIX, is_other_transform, make_other_transform
 from resources.records import ClipSettings
+from resources.refined_styles import refined_styles
 from resources.store_layout import LANDING_STYLES
 from resources.style_uploads import sort_style_uploads
-from resources.trained_styles import trained_styles
 
 if TYPE_CHECKING:
     from dagster_project.style_transfer.engine_choice import EngineChoice
@@ -30,6 +32,7 @@ class StylizerResource(dg.ConfigurableResource):
 
     styles_dir: str = Field(description="Folder of the shipped styles.")
     default_style: str = Field(description="Style of a clip that names none.")
+    default_quality: Quality = Field(default="standard", description="Quality of a clip that names none.")
     device: Device = Field(description="Where frames are styled; auto takes a CUDA device if there is one.")
     precision: Precision = Field(description="Arithmetic of the network; auto takes the fastest the device does well.")
     on_gpu_pods: bool = Field(default=False, description="Frames are styled in pods that have GPUs; others have none.")
@@ -75,7 +78,6 @@ class StylizerResource(dg.ConfigurableResource):
         Raises:
             StyleError: it cannot be made here, or its code is another than when it was chosen.
         """
-        from dagster_project.style_transfer.controlled import ControlledTransform
         from dagster_project.style_transfer.engine import StyleTransform, choose_engine
 
         controls, second = settings.controls, settings.second
@@ -89,18 +91,24 @@ class StylizerResource(dg.ConfigurableResource):
             height=larger[0],
         )
 
+        options: dict[str, Any] = {"quality": settings.quality, "memory_steps_down": memory_steps_down}
+
         def load(key: str, sha256: str) -> FrameTransform:
             if is_other_transform(key):
                 return _same_transform(key, sha256, choice.device, width=larger[1], height=larger[0])
             with store.as_file(key, scratch, sha256=sha256) as checkpoint:
-                return StyleTransform.from_checkpoint(checkpoint, choice, memory_steps_down=memory_steps_down)
+                return StyleTransform.from_checkpoint(checkpoint, choice, **options)
 
+        if second is not None and not any(map(is_other_transform, (settings.model_key, second.model_key))):
+            with (
+                store.as_file(settings.model_key, scratch, sha256=settings.model_sha256) as first_file,
+                store.as_file(second.model_key, scratch, sha256=second.model_sha256) as second_file,
+            ):
+                blended = StyleTransform.blended(first_file, second_file, second.share, choice, **options)
+            if blended is not None:
+                return _controlled(blended, dataclasses.replace(controls, share=0.0))
         network = load(settings.model_key, settings.model_sha256)
-        if controls == Controls():
-            return network
-        return ControlledTransform(
-            network, controls, second=load(second.model_key, second.model_sha256) if second else None
-        )
+        return _controlled(network, controls, load(second.model_key, second.model_sha256) if second else None)
 
     def shipped(self) -> dict[str, str]:
         """The shipped styles: name and one line about each, in order."""
@@ -109,15 +117,21 @@ class StylizerResource(dg.ConfigurableResource):
         return {card.name: f"{card.title}. {card.description}" for card in list_styles(Path(self.styles_dir))}
 
     def known(self, store: MediaStore) -> list[str]:
-        """Names of all styles that a clip can be given, in order: shipped, uploaded, and trained here."""
+        """Names of all styles that a clip can be given, in order: shipped, uploaded, and refined here."""
         return sorted(
             {
                 *self.shipped(),
                 *self.frame_transforms,
-                *trained_styles(store),
+                *refined_styles(store),
                 *sort_style_uploads(store.list(LANDING_STYLES)).by_style,
             }
         )
+
+
+def _controlled(network: FrameTransform, controls: Controls, second: FrameTransform | None = None) -> FrameTransform:
+    from dagster_project.style_transfer.controlled import ControlledTransform
+
+    return network if controls == Controls() else ControlledTransform(network, controls, second=second)
 
 
 def _same_transform(key: str, digest: str, device: str, *, width: int, height: int) -> FrameTransform:

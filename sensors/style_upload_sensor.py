@@ -1,4 +1,4 @@
-"""Makes every checkpoint and every image that appears in ``landing/styles/`` a style.
+"""Makes every checkpoint and every picture that appears in ``landing/styles/`` a style.
 
 Everything that decides something lies in :mod:`sensors.style_upload_diff`.
 """
@@ -24,7 +24,7 @@ INTERVAL_SECONDS = 15
     job=load_style_job,
     minimum_interval_seconds=INTERVAL_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Checks every checkpoint, and trains from every image, in landing/styles/ once it is complete.",
+    description="Makes every picture and every checkpoint in landing/styles/ a style once it is complete.",
 )
 def style_upload_sensor(
     context: dg.SensorEvaluationContext, store: dg.ResourceParam[MediaStore]
@@ -45,7 +45,7 @@ def style_upload_sensor(
 
 
 def _request(upload: StyleUpload) -> dg.RunRequest:
-    """Dagster launches one run per key: the same version is never trained twice, whatever became of the cursor."""
+    """Dagster launches one run per key: the same version is never read twice, whatever became of the cursor."""
     return dg.RunRequest(run_key=f"{upload.style}/{upload.info.etag}", partition_key=upload.style)
 
 

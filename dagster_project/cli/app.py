@@ -15,6 +15,7 @@ from dagster_project.cli.look_options import (
     BlendOption,
     BlendWithOption,
     KeepColorsOption,
+    QualityOption,
     SteadyShotsOption,
     StrengthOption,
     StyleOption,
@@ -23,6 +24,10 @@ from dagster_project.cli.look_options import (
 from dagster_project.cli.operator_commands import HomeOption
 from dagster_project.cli.terminal import exit_codes, say
 from dagster_project.settings import Settings, load_settings
+from dagster_project.style_transfer.refine_recipe import MAX_STROKE_SIDE, MIN_STROKE_SIDE, RefineRecipe
+
+RECIPE = RefineRecipe()
+"""What ``refine`` does unless it is told otherwise."""
 
 app = typer.Typer(
     help="Repaint videos in the style of a painting: same sound, same timing, no frame lost.",
@@ -42,6 +47,7 @@ def _local_settings(home: Path | None) -> Settings:
 def video(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="The video file.")],
     style: StyleOption = None,
+    quality: QualityOption = None,
     output: Annotated[
         Path | None, typer.Option("--output", help="Copy the result to this .mp4, .mov or .mkv file.")
     ] = None,
@@ -72,6 +78,7 @@ def video(
             settings=_local_settings(home),
             wishes=ClipSettingsConfig(
                 style=style,
+                quality=quality or "unchanged",
                 strength=strength,
                 keep_colors=keep_colors,
                 style_scale=style_scale,
@@ -90,47 +97,44 @@ def video(
 
 
 @app.command()
-def train(
-    painting: Annotated[Path, typer.Argument(metavar="PAINTING", help="A picture of the painting: JPEG, PNG, ...")],
-    name: Annotated[str | None, typer.Option(help="Name of the new style. [default: that of the file]")] = None,
-    iterations: Annotated[int, typer.Option(min=1, help="More of them bring it nearer to the painting.")] = 300,
-    start: Annotated[
-        str, typer.Option("--from", help="Style or checkpoint file to start from; 'scratch' for random weights.")
-    ] = "starry-night",
-    features: Annotated[
-        str, typer.Option(help="Loss network: vgg16, squeezenet, or a file. [auto: the first in models/features/]")
-    ] = "auto",
+def refine(
+    painting: Annotated[
+        Path, typer.Argument(metavar="PAINTING", help="A picture of the painting, or a style that was made from one.")
+    ],
+    name: Annotated[str | None, typer.Option(help="Name of the style. [default: that of the file]")] = None,
+    iterations: Annotated[int, typer.Option(min=1, help="For each of the three qualities.")] = RECIPE.iterations,
     content: Annotated[
         list[Path] | None, typer.Option(help="Folder of photographs, a picture or a video; may be repeated.")
     ] = None,
     stroke_side: Annotated[
-        int, typer.Option("--style-side", min=32, max=2048, help="Larger makes larger strokes, in pixels.")
-    ] = 640,
-    style_weight: Annotated[float, typer.Option(min=0.1, max=100, help="4 paints gently, 24 loses faces.")] = 10,
-    crop_size: Annotated[int, typer.Option(min=32, max=512, help="Side of training crops; smaller is faster.")] = 160,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed, another training.")] = 0,
-    resume: Annotated[
-        bool, typer.Option("--resume/--restart", help="Go on with an interrupted training, or begin it anew.")
-    ] = True,
+        int, typer.Option(min=MIN_STROKE_SIDE, max=MAX_STROKE_SIDE, help="Larger makes larger strokes, in pixels.")
+    ] = RECIPE.stroke_side,
+    style_weight: Annotated[
+        float, typer.Option(min=0.1, max=100, help="More brings more strokes, and less of the photograph.")
+    ] = RECIPE.style_weight,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, another result.")] = 0,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Begin anew, even if this was refined or begun before.")
+    ] = False,
     home: HomeOption = None,
 ) -> None:
-    """Train a new style from a picture of a painting. Run the same command again to resume."""
-    with exit_codes(resume_hint="run the same command again to go on from the last checkpoint"):
-        from assets.style_training_config import StyleTrainingConfig
-        from dagster_project.cli.train_command import train_from_painting
+    """Bring a style nearer to the strokes of its painting, in some minutes. Run it again to resume.
 
-        config = StyleTrainingConfig(
+    A painting is a style without this, too: stylize video INPUT --style PAINTING.
+    """
+    with exit_codes(resume_hint="run the same command again to go on from the last checkpoint"):
+        from assets.refine_config import RefineConfig
+        from dagster_project.cli.refine_command import refine_painting
+
+        config = RefineConfig(
             iterations=iterations,
-            start_from=start,
-            features=features,
             content=[str(place.expanduser().absolute()) for place in content or []],
-            style_side=stroke_side,
+            stroke_side=stroke_side,
             style_weight=style_weight,
-            crop_size=crop_size,
             seed=seed,
-            restart=not resume,
+            restart=restart,
         )
-        report = train_from_painting(
+        report = refine_painting(
             painting.expanduser().absolute(), settings=_local_settings(home), name=name, config=config
         )
         for line in report.lines():
@@ -158,6 +162,32 @@ def styles(home: HomeOption = None) -> None:
         from dagster_project.cli.style_list import list_style_lines
 
         for line in list_style_lines(_local_settings(home)):
+            say(line)
+
+
+@app.command()
+def preview(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A photograph or a video.")],
+    style: Annotated[
+        list[str] | None,
+        typer.Option("--style", help="A style, a picture or a checkpoint; may be repeated. [default: all that ship]"),
+    ] = None,
+    quality: QualityOption = None,
+    output: Annotated[Path, typer.Option("--output", help="The picture to write.")] = Path("styles.jpg"),
+    home: HomeOption = None,
+) -> None:
+    """Paint one frame in every style, or in those named, and write them side by side."""
+    with exit_codes(resume_hint="nothing was written"):
+        from dagster_project.cli.preview_command import preview_styles
+
+        lines = preview_styles(
+            source.expanduser().absolute(),
+            output.expanduser().absolute(),
+            settings=_local_settings(home),
+            styles=style or [],
+            quality=quality,
+        )
+        for line in lines:
             say(line)
 
 

@@ -8,17 +8,17 @@ from dagster_project.errors import SettingsError
 from dagster_project.settings import Settings
 from resources.build import build_resources
 from resources.records import StyleRecord
-from resources.trained_styles import read_header
+from resources.refined_styles import read_header
 
 
 def export_style(style: str, file: Path, *, settings: Settings) -> list[str]:
-    """Write the network of ``style`` with its card and its sample to ``file``; returns the lines to print.
+    """Write the networks of ``style`` with its card and its sample to ``file``; returns the lines to print.
 
     Raises:
         SettingsError: ``file`` cannot be written, or has another ending.
-        StyleError: there is no such style, or it is not trained yet.
+        StyleError: there is no such style.
     """
-    from dagster_project.style_transfer.checkpoint import load_checkpoint
+    from dagster_project.style_transfer.checkpoint import load_networks
     from dagster_project.style_transfer.style_file import save_style_file
 
     if file.suffix != ".safetensors":
@@ -33,9 +33,9 @@ def export_style(style: str, file: Path, *, settings: Settings) -> list[str]:
         if not card:
             card, sample_jpeg = _card_beside_the_model(settings, record)
         with store.as_file(record.model_key, scratch, sha256=record.sha256) as checkpoint:
-            network = load_checkpoint(checkpoint)
+            networks = load_networks(checkpoint)
     try:
-        save_style_file(network, file, card=card, sample_jpeg=sample_jpeg)
+        save_style_file(networks, file, card=card, sample_jpeg=sample_jpeg)
     except OSError as error:
         raise SettingsError(f"{str(file)!r} cannot be written: {error.strerror or error}") from error
     return [f"style: {file}", f"use it: stylize video YOUR.mp4 --style {file.name}"]

@@ -12,19 +12,20 @@ from dagster_project.partitions import styles
 from resources.media_store import MediaStore
 from resources.records import ClipSettings
 from resources.store_layout import settings_key
-from resources.style_uploads import CHECKPOINT_SUFFIXES, upload_checkpoint
+from resources.style_uploads import CHECKPOINT_SUFFIXES, IMAGE_SUFFIXES, upload_checkpoint, upload_picture
 from resources.stylizer import StylizerResource
 
 
 def resolve_wishes(store: MediaStore, stylizer: StylizerResource, wishes: ClipSettingsConfig) -> ClipSettingsConfig:
-    """The same wishes with styles by name: checkpoint files are put into the store and named after themselves.
+    """The same wishes with styles by name: pictures and checkpoints are put into the store and named after themselves.
 
     Raises:
         SettingsError: a value is out of range.
-        StyleError: there is no such style, or the file is no checkpoint.
+        StyleError: there is no such style, or the file cannot be used.
     """
     check_wishes(wishes)
-    found = {name: _resolve_style(store, stylizer, getattr(wishes, name)) for name in ("style", "blend_with")}
+    named = {name: getattr(wishes, name) for name in ("style", "blend_with")}
+    found = {name: resolve_style(store, stylizer, style) for name, style in named.items() if style is not None}
     return wishes.model_copy(update=found)
 
 
@@ -71,13 +72,19 @@ def _materialized(instance: dg.DagsterInstance, asset: str) -> set[str]:
     return instance.get_materialized_partitions(dg.AssetKey(asset))
 
 
-def _resolve_style(store: MediaStore, stylizer: StylizerResource, style: str | None) -> str | None:
-    """The name of the wished style."""
-    if style is None:
-        return None
+def resolve_style(store: MediaStore, stylizer: StylizerResource, style: str) -> str:
+    """The name of a style that is given by its name, or as a file, which is put into the store.
+
+    Raises:
+        StyleError: there is no such style, or the file cannot be used.
+    """
     if style.endswith(CHECKPOINT_SUFFIXES):
         return upload_checkpoint(store, Path(style).expanduser())
+    if style.lower().endswith(IMAGE_SUFFIXES):
+        return upload_picture(store, Path(style).expanduser())
     known = stylizer.known(store)
     if style not in known:
-        raise StyleError(f"unknown style {style!r}: expected one of {', '.join(known)}, or a checkpoint file")
+        raise StyleError(
+            f"unknown style {style!r}: expected one of {', '.join(known)}, a picture, or a checkpoint file"
+        )
     return style

@@ -4,9 +4,17 @@ from typing import Annotated
 
 import typer
 
+from dagster_project.style_transfer.quality import Quality
+
 StyleOption = Annotated[
     str | None,
-    typer.Option("--style", help="Name of a style, or a .safetensors or fast_neural_style .pth file."),
+    typer.Option(
+        "--style", help="Name of a style, a picture of any painting, or a .safetensors or fast_neural_style .pth file."
+    ),
+]
+QualityOption = Annotated[
+    Quality | None,
+    typer.Option("--quality", help="best paints most finely, fast in real time. [default: standard]"),
 ]
 StrengthOption = Annotated[
     float | None, typer.Option("--strength", help="0 to 1, from the source to the painted picture. [default: 1]")
@@ -20,7 +28,7 @@ StyleScaleOption = Annotated[
     typer.Option(
         "--style-scale",
         help="Width of the brush strokes as a fraction of the picture's height, 0.003 to 0.2: the same look at"
-        " every resolution, 0.025 suits most; 0 paints the frames as they come. [default: 0]",
+        " every resolution; 0 paints the frames as they come. [default: the style's own]",
     ),
 ]
 SteadyShotsOption = Annotated[

@@ -9,6 +9,7 @@ from dagster_project.cli.look_options import (
     BlendOption,
     BlendWithOption,
     KeepColorsOption,
+    QualityOption,
     SteadyShotsOption,
     StrengthOption,
     StyleOption,
@@ -65,6 +66,7 @@ def approve(clip: ClipArgument, home: HomeOption = None) -> None:
 def restyle(
     clip: ClipArgument,
     style: StyleOption = None,
+    quality: QualityOption = None,
     strength: StrengthOption = None,
     keep_colors: KeepColorsOption = None,
     style_scale: StyleScaleOption = None,
@@ -80,6 +82,7 @@ def restyle(
 
         wishes = ClipSettingsConfig(
             style=style,
+            quality=quality or "unchanged",
             strength=strength,
             keep_colors=keep_colors,
             style_scale=style_scale,

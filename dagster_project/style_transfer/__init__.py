@@ -1,4 +1,4 @@
-"""Networks, losses, training and inference of style transfer; knows nothing of Dagster."""
+"""Networks, refining, inference and measures of style transfer; knows nothing of Dagster."""
 
 import os
 import sys

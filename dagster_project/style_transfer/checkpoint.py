@@ -19,7 +19,7 @@ from safetensors import SafetensorError
 
 from dagster_project.errors import StyleError
 from dagster_project.style_transfer.network import NetworkSize, TransformerNet
-from dagster_project.style_transfer.quality import Quality
+from dagster_project.style_transfer.quality import QUALITIES, Quality
 from dagster_project.style_transfer.quarter_network import QuarterNet, QuarterSize
 from dagster_project.style_transfer.style_network import StyleNet
 
@@ -48,6 +48,14 @@ def load_checkpoint(path: Path, quality: Quality = "best") -> StyleNet:
     tensors = _of_quality(_only_tensors(path, _read(path)), quality)
     network = _build(path, tensors)
     return network.eval().requires_grad_(False)
+
+
+def load_networks(path: Path) -> StyleNet | dict[Quality, StyleNet]:
+    """All networks of a file: one, or one for each quality; see :func:`load_checkpoint`."""
+    tensors = _only_tensors(path, _read(path))
+    if not any(key.startswith(f"{QUALITIES[0]}.") for key in tensors):
+        return load_checkpoint(path)
+    return {quality: load_checkpoint(path, quality) for quality in QUALITIES}
 
 
 def save_checkpoint(

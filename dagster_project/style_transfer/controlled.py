@@ -57,6 +57,8 @@ class ControlledTransform:
             return frames.copy()
         shown = self._shown(frames)
         painted = [network(shown) for network in self._networks]
+        if shown is frames and self._controls.shows_paint_alone:
+            return painted[0]
         finished = np.empty_like(frames, order="C")
         for index, frame in enumerate(frames):
             finished[index] = self._finish(frame, shown[index], [pictures[index] for pictures in painted])

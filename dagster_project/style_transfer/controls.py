@@ -21,7 +21,7 @@ MAX_ENLARGEMENT = 2
 
 MAX_WORKING_PIXELS = 7680 * 4320
 
-DECIMALS = 4
+DECIMALS = 5
 """Settings are rounded to so many, so that one look has one digest."""
 
 
@@ -52,6 +52,11 @@ class Controls:
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form."""
         return asdict(self)
+
+    @property
+    def shows_paint_alone(self) -> bool:
+        """Whether a frame that is painted at its own size is shown as one network paints it."""
+        return self.strength == 1 and not self.keep_colors and self.share == 0
 
     def working_size(self, *, width: int, height: int) -> tuple[int, int]:
         """Height and width of the picture that the network is shown for frames of ``width`` x ``height`` pixels.

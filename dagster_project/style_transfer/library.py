@@ -1,4 +1,8 @@
-"""The shipped styles: a folder each, with the weights, a card that says where they come from, and a sample picture."""
+"""The shipped styles: a folder each, with a style file, a card, the painting and a sample picture.
+
+Styles that are no longer shipped lie in ``retired/``: in no list, but a clip that was given one can still change its
+strength.
+"""
 
 import json
 import re
@@ -10,27 +14,30 @@ from dagster_project.errors import StyleError
 
 MODEL_FILE = "model.safetensors"
 CARD_FILE = "card.json"
+PAINTING_FILE = "painting.jpg"
 SAMPLE_FILE = "sample.jpg"
+RETIRED = "retired"
 
 _SLUG = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StyleCard:
-    """What an operator, or a lawyer, wants to know about a style.
+    """What an artist, an operator, or a lawyer wants to know about a style.
 
     Attributes:
         name: slug, the name of the folder.
         title: of the style, for people.
-        painting: name of the work that it was trained from.
+        painting: name of the work that it paints like.
         artist: who painted it.
         year: when, as written by museums, e.g. ``c. 1831``.
         source: where the picture of the painting came from.
-        licence: of the painting and of the weights.
+        license: of the painting and of the weights.
         description: one line on how it looks.
-        network: ``widths`` and ``blocks``.
-        recipe: all that training was given: iterations, weights, seeds, loss network, photographs.
-        metrics: measured after training, see ``metrics.StyleMetrics``.
+        suits: what it is good for, one line.
+        style_scale: width of the strokes as a fraction of the picture's height, unless a clip asks for another.
+        recipe: all that made the weights: iterations, weights of the losses, seed, photographs.
+        metrics: its row of the looks table, see ``looks.table``.
         folder: where the card lies.
     """
 
@@ -40,9 +47,10 @@ class StyleCard:
     artist: str
     year: str
     source: str
-    licence: str
+    license: str
     description: str
-    network: dict[str, Any]
+    suits: str
+    style_scale: float
     recipe: dict[str, Any]
     metrics: dict[str, float]
     folder: Path
@@ -51,6 +59,11 @@ class StyleCard:
     def model_path(self) -> Path:
         """The weights, for :func:`dagster_project.style_transfer.checkpoint.load_checkpoint`."""
         return self.folder / MODEL_FILE
+
+    @property
+    def painting_path(self) -> Path:
+        """The painting, small, JPEG."""
+        return self.folder / PAINTING_FILE
 
     @property
     def sample_path(self) -> Path:
@@ -70,17 +83,7 @@ class StyleCard:
         if not _SLUG.fullmatch(folder.name):
             msg = f"{path}: the folder's name is the style's name and must be like 'starry-night'"
             raise StyleError(msg)
-        for field, wanted in CARD_FIELDS.items():
-            if not isinstance(document.get(field), wanted):
-                msg = f"{path}: {field!r} must be a {wanted.__name__}, got {document.get(field)!r}"
-                raise StyleError(msg)
-        for metric, value in document["metrics"].items():
-            if not isinstance(value, int | float):
-                msg = f"{path}: the metrics must be numbers, got {metric} = {value!r}"
-                raise StyleError(msg)
-        if unknown := sorted(document.keys() - CARD_FIELDS.keys()):
-            msg = f"{path}: unknown field {unknown[0]!r}; a card has {', '.join(CARD_FIELDS)}"
-            raise StyleError(msg)
+        _check_fields(path, document)
         if not (folder / MODEL_FILE).is_file():
             msg = f"{path}: there is no {MODEL_FILE} beside the card"
             raise StyleError(msg)
@@ -97,9 +100,10 @@ CARD_FIELDS: dict[str, type] = {
     "artist": str,
     "year": str,
     "source": str,
-    "licence": str,
+    "license": str,
     "description": str,
-    "network": dict,
+    "suits": str,
+    "style_scale": float,
     "recipe": dict,
     "metrics": dict,
 }
@@ -116,6 +120,27 @@ def list_styles(styles_dir: Path) -> list[StyleCard]:
         raise StyleError(msg)
     folders = sorted(card.parent for card in styles_dir.glob(f"*/{CARD_FILE}"))
     return [StyleCard.read(folder) for folder in folders if not folder.name.startswith(".")]
+
+
+def find_retired(styles_dir: Path, style: str) -> Path | None:
+    """The weights of a style that is no longer shipped."""
+    path = styles_dir / RETIRED / style / MODEL_FILE
+    return path if _SLUG.fullmatch(style) and path.is_file() else None
+
+
+def _check_fields(path: Path, document: dict[str, Any]) -> None:
+    """A card has these fields, and no others."""
+    for field, wanted in CARD_FIELDS.items():
+        if not isinstance(document.get(field), wanted):
+            msg = f"{path}: {field!r} must be a {wanted.__name__}, got {document.get(field)!r}"
+            raise StyleError(msg)
+    for metric, value in document["metrics"].items():
+        if not isinstance(value, int | float):
+            msg = f"{path}: the metrics must be numbers, got {metric} = {value!r}"
+            raise StyleError(msg)
+    if unknown := sorted(document.keys() - CARD_FIELDS.keys()):
+        msg = f"{path}: unknown field {unknown[0]!r}; a card has {', '.join(CARD_FIELDS)}"
+        raise StyleError(msg)
 
 
 def _read_object(path: Path) -> dict[str, Any]:

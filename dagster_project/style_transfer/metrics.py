@@ -1,8 +1,7 @@
-"""Measure how good a trained style is: how near to the painting, and how calm in motion."""
+"""Measure how calm a style is in motion."""
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -10,11 +9,10 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from dagster_project.style_transfer import losses
-from dagster_project.style_transfer.features import LossFeatures
-from dagster_project.style_transfer.network import TransformerNet, repaint
+from dagster_project.style_transfer.network import repaint
 from dagster_project.style_transfer.pictures import Picture
-from dagster_project.style_transfer.style_target import style_target, to_tensor
+from dagster_project.style_transfer.style_network import StyleNet
+from dagster_project.style_transfer.tensors import to_tensor
 
 PAN_RIGHT_PIXELS: Final = 1.3
 PAN_DOWN_PIXELS: Final = 0.7
@@ -35,55 +33,8 @@ _KERNEL_RADIUS: Final = 8
 """Taps of the sub-pixel interpolation on each side; as much is left out at the borders."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StyleMetrics:
-    """How good a trained style is.
-
-    Attributes:
-        style_loss_ratio: style loss of repainted photographs divided by that of the photographs themselves; 0 is best.
-        content_loss: relative content loss of the repainted photographs.
-        warping_error: mean squared difference (values 0..1) between repainted frames of a slow, noisy pan, brought
-            back into place; see :func:`pan_error`. 0 does not flicker.
-    """
-
-    style_loss_ratio: float
-    content_loss: float
-    warping_error: float
-
-    def to_dict(self) -> dict[str, float]:
-        """JSON-ready form, as written to style cards."""
-        return asdict(self)
-
-
 @torch.no_grad()
-def measure_style(
-    network: TransformerNet,
-    *,
-    painting: Picture,
-    photographs: Sequence[Picture],
-    features: LossFeatures,
-    style_side: int,
-) -> StyleMetrics:
-    """Measure a trained style on photographs; on ones that it was not trained with, the figures are honest."""
-    target = style_target(painting, features, style_side)
-    before, after, content, warping = [], [], [], []
-    for picture in photographs:
-        photograph = to_tensor(picture).to(features.mean.device)
-        repainted = repaint(network, photograph).clamp(0, 255)
-        plain, styled = features(photograph), features(repainted)
-        before.append(losses.style_loss(plain, target).item())
-        after.append(losses.style_loss(styled, target).item())
-        content.append(losses.content_loss(styled[features.content_tap], plain[features.content_tap]).item())
-        warping.append(pan_error(network, picture))
-    return StyleMetrics(
-        style_loss_ratio=sum(after) / sum(before),
-        content_loss=float(np.mean(content)),
-        warping_error=float(np.mean(warping)),
-    )
-
-
-@torch.no_grad()
-def pan_error(network: TransformerNet, photograph: Picture) -> float:
+def pan_error(network: StyleNet, photograph: Picture) -> float:
     """Warping error of a known motion: mean squared difference (values 0..1) between repainted frames of a pan.
 
     The camera moves by (1.3, 0.7) pixels a frame over the photograph ``(H, W, 3)``, at half its size, and every frame

@@ -1,4 +1,4 @@
-"""The photographs that a style is trained on: from folders of pictures, and from videos.
+"""The photographs that networks learn to repaint: from folders of pictures, and from videos.
 
 Videos go through the project's own safe decoding. What cannot be used is left out with a note, as long as something
 remains.
@@ -20,10 +20,10 @@ from dagster_project.video.split import split
 FRAMES_PER_CLIP = 12
 
 MAX_PHOTOGRAPHS = 96
-"""More would only take memory (about 1 MB each): a training sees a few thousand crops in all."""
+"""More would only take memory (about 1 MB each): refining sees a thousand crops or two."""
 
 LARGEST_SHORTER_SIDE = 540
-"""In pixels. A crop of 160 out of a photograph of 24 megapixels shows a piece of wall."""
+"""In pixels. A crop of 200 out of a photograph of 24 megapixels shows a piece of wall."""
 
 MIN_SHORTER_SIDE = 64
 """In pixels. What is smaller is an icon, not a photograph, and is left out."""

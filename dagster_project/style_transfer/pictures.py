@@ -30,7 +30,7 @@ MIN_STYLE_IMAGE_SIDE = 128
 """Shorter side, in pixels: with fewer there are no brush strokes to learn."""
 
 MAX_STYLE_IMAGE_SIDE = 2048
-"""Shorter side, in pixels, to which a larger style image is reduced: training uses less."""
+"""Shorter side, in pixels, to which a larger style image is reduced: refining uses less."""
 
 MAX_ASPECT = 20
 """Longer side over shorter side of a style image."""

@@ -16,9 +16,10 @@ def parse(document: str) -> ClipSettingsConfig:
 
 def test_every_control_can_be_wished_for_and_switched_off() -> None:
     wishes = {"strength": 0.7, "keep_colors": True, "style_scale": 0.025, "blend_with": "scream", "blend": 0.3}
+    wishes["quality"] = "fast"
     assert parse(json.dumps(wishes)).model_dump(exclude_none=True, exclude={"media_container"}) == wishes
     nothing = {"strength": 1, "keep_colors": False, "style_scale": 0, "blend": 0}
-    assert parse(json.dumps(nothing)).model_dump(exclude_none=True, exclude={"media_container"}) == nothing
+    assert parse(json.dumps(nothing)).model_dump(exclude_none=True, exclude={"media_container", "quality"}) == nothing
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,10 @@ def test_every_control_can_be_wished_for_and_switched_off() -> None:
             '{"style": "scream", "blend": 0.5, "blend_with": "scream"}',
             "'blend_with' cannot be 'scream', the style itself",
         ),
-        ('{"strenght": 0.5}', "unknown key 'strenght'; expected style, media_container, strength, keep_colors"),
+        (
+            '{"strenght": 0.5}',
+            "unknown key 'strenght'; expected style, quality, media_container, strength, keep_colors",
+        ),
     ],
 )
 def test_what_cannot_be_had_is_named_with_what_was_expected(document: str, expected: str) -> None:

@@ -37,9 +37,9 @@ def test_a_checkpoint_wins_over_an_image_and_two_of_a_kind_are_left_alone() -> N
 
 
 def test_other_files_and_reserved_names_are_unusable_and_hidden_ones_are_nobodys_business() -> None:
-    uploads = sort("notes.txt", "features.jpg", ".wave.jpg.part", ".hidden/wave.jpg", "noending")
+    uploads = sort("notes.txt", "content.jpg", ".wave.jpg.part", ".hidden/wave.jpg", "noending")
     assert uploads.by_style == {}
-    assert uploads.unusable == ("features.jpg", "noending", "notes.txt")
+    assert uploads.unusable == ("content.jpg", "noending", "notes.txt")
 
 
 def test_of_two_files_for_one_style_the_message_names_both(tmp_path: Path) -> None:

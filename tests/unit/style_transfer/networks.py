@@ -5,10 +5,15 @@ from torch import nn
 
 from dagster_project.style_transfer.any_painting import FAST_SIZE
 from dagster_project.style_transfer.network import ANY_PAINTING_SIZE, SLIM_SIZE, NetworkSize, TransformerNet
+from dagster_project.style_transfer.quality import Quality
 from dagster_project.style_transfer.quarter_network import QuarterNet, QuarterSize
 from dagster_project.style_transfer.style_network import StyleNet
 
-OF_QUALITIES = {"best": ANY_PAINTING_SIZE, "standard": SLIM_SIZE, "fast": FAST_SIZE}
+OF_QUALITIES: dict[Quality, NetworkSize | QuarterSize] = {
+    "best": ANY_PAINTING_SIZE,
+    "standard": SLIM_SIZE,
+    "fast": FAST_SIZE,
+}
 
 
 def random_network(size: NetworkSize | QuarterSize, seed: int = 3) -> StyleNet:

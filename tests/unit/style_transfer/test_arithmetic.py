@@ -11,11 +11,11 @@ from dagster_project.style_transfer.library import MODEL_FILE
 from dagster_project.style_transfer.strips import repaint_in_strips
 from dagster_project.style_transfer.torch_engine import prepare
 from tests.unit.style_transfer.test_engine import ENGINES, FP32, OPENVINO, SIXTEEN_BITS, needs_openvino, transform
-from tests.unit.style_transfer.test_library import STYLES
+from tests.unit.style_transfer.test_library import RETIRED
 
 
 def paint(style: str, choice: EngineChoice, frame: Picture) -> Picture:
-    return StyleTransform.from_checkpoint(STYLES / style / MODEL_FILE, choice)(frame[None])[0].astype(int)
+    return StyleTransform.from_checkpoint(RETIRED / style / MODEL_FILE, choice)(frame[None])[0].astype(int)
 
 
 @pytest.mark.parametrize("choice", ENGINES)
@@ -41,7 +41,7 @@ def test_large_frames_are_normalised_as_exactly_as_small_ones() -> None:
 def test_in_sixteen_bits_strips_give_what_the_whole_picture_gives(choice: EngineChoice, style: str) -> None:
     """All but a few values in a million; in 32 bits all, see test_memory_ladder.py."""
     photograph = skimage.data.astronaut()
-    network = load_checkpoint(STYLES / style / MODEL_FILE)
+    network = load_checkpoint(RETIRED / style / MODEL_FILE)
     in_strips = repaint_in_strips(prepare(network, device="cpu", precision="bf16"), photograph, 8)
     difference = np.abs(paint(style, choice, photograph) - in_strips)
     assert difference.max() <= 2

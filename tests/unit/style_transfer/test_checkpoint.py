@@ -14,6 +14,7 @@ import torch
 from dagster_project.errors import StyleError
 from dagster_project.style_transfer.checkpoint import checkpoint_digest, load_checkpoint, save_checkpoint
 from dagster_project.style_transfer.network import REFERENCE_SIZE, NetworkSize, TransformerNet
+from dagster_project.style_transfer.quality import Quality
 from dagster_project.style_transfer.style_network import StyleNet
 from tests.unit.style_transfer.networks import OF_QUALITIES, random_network
 
@@ -56,7 +57,8 @@ def test_what_is_saved_loads_with_the_same_size_and_weights(network: Transformer
 
 
 def test_a_file_holds_a_network_for_each_quality(tmp_path: Path) -> None:
-    path, networks = tmp_path / "model.safetensors", {name: random_network(size) for name, size in OF_QUALITIES.items()}
+    path = tmp_path / "model.safetensors"
+    networks: dict[Quality, StyleNet] = {quality: random_network(size) for quality, size in OF_QUALITIES.items()}
     save_checkpoint(networks, path)
     for quality, network in networks.items():
         loaded = load_checkpoint(path, quality)

@@ -13,7 +13,7 @@ from dagster_project.style_transfer.controlled import ControlledTransform
 from dagster_project.style_transfer.controls import Controls
 from dagster_project.style_transfer.engine import EngineChoice, StyleTransform
 
-STYLES = Path(__file__).parents[3] / "styles"
+STYLES = Path(__file__).parents[3] / "styles" / "retired"
 
 
 def style(name: str) -> StyleTransform:

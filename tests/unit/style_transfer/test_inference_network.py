@@ -10,16 +10,17 @@ from dagster_project.style_transfer import inference_network
 from dagster_project.style_transfer.checkpoint import load_checkpoint
 from dagster_project.style_transfer.inference_network import InferenceNet
 from dagster_project.style_transfer.library import MODEL_FILE
-from dagster_project.style_transfer.network import TransformerNet, repaint
+from dagster_project.style_transfer.network import repaint
 from dagster_project.style_transfer.shot_statistics import freeze_statistics, measure_statistics
+from dagster_project.style_transfer.style_network import StyleNet
 from dagster_project.style_transfer.torch_engine import prepare
-from tests.unit.style_transfer.test_library import STYLES
+from tests.unit.style_transfer.test_library import RETIRED
 
 LARGEST_ERROR = {"fp32": 0.01, "bf16": 4, "fp16": 0.5}
 
 
-def load(style: str = "scream") -> TransformerNet:
-    return load_checkpoint(STYLES / style / MODEL_FILE)
+def load(style: str = "scream") -> StyleNet:
+    return load_checkpoint(RETIRED / style / MODEL_FILE)
 
 
 def noise(height: int, width: int, *, num_frames: int = 1) -> torch.Tensor:
@@ -69,7 +70,7 @@ def test_frozen_statistics_are_used_and_may_change_later(precision: str) -> None
         assert (painted(runs_it, frames.to(runs_it.dtype)) - expected).abs().max() < LARGEST_ERROR[precision]
 
 
-@pytest.mark.parametrize("style", sorted(path.parent.name for path in STYLES.glob(f"*/{MODEL_FILE}")))
+@pytest.mark.parametrize("style", sorted(path.parent.name for path in RETIRED.glob(f"*/{MODEL_FILE}")))
 @pytest.mark.parametrize("precision", LARGEST_ERROR)
 def test_a_frame_of_one_colour_stays_one(style: str, precision: str) -> None:
     """In fp16, too, which no CPU engine offers, and which is what a T4 paints with."""

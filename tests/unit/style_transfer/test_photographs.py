@@ -1,4 +1,4 @@
-"""Photographs to train on: found wherever they may lie, brought to size, and what cannot be used is named."""
+"""Photographs to refine with: found wherever they may lie, brought to size, and what cannot be used is named."""
 
 import sys
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from dagster_project.style_transfer.photographs import (
 from dagster_project.style_transfer.pictures import Picture
 from dagster_project.video.limits import DecodeLimits
 from resources.folder_store import FolderStore
-from resources.training_material import find_photographs
+from resources.photographs import find_photographs
 
 Clip = Callable[[str], Path]
 LIMITS = DecodeLimits()

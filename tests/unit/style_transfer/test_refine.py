@@ -1,4 +1,4 @@
-"""Training: it learns, repeats itself, measures what it says, and refuses what would fail later."""
+"""Refining: it brings strokes and stays calm, repeats itself, and refuses what would fail later."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,32 +7,32 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
-from torch import nn
 
 from dagster_project.errors import StyleError
 from dagster_project.style_transfer import losses
-from dagster_project.style_transfer.features import LossFeatures, squeezenet_features, squeezenet_layers
-from dagster_project.style_transfer.metrics import measure_style, pan_error
-from dagster_project.style_transfer.network import NetworkSize, TransformerNet
+from dagster_project.style_transfer.any_painting import load_conditional
+from dagster_project.style_transfer.judge import StyleJudge
+from dagster_project.style_transfer.metrics import pan_error
 from dagster_project.style_transfer.pictures import Picture
-from dagster_project.style_transfer.recipe import TrainingRecipe
-from dagster_project.style_transfer.style_target import style_target, to_tensor
-from dagster_project.style_transfer.training import TrainingProgress, train_style
-
-TINY = NetworkSize(widths=(4, 6, 8), blocks=1)
-RECIPE = TrainingRecipe(
-    size=TINY,
-    iterations=30,
-    batch_size=2,
-    crop_size=32,
-    style_side=48,
-    max_shift=4,
-    style_weight=4.0,
-    tone_weight=0.5,
-    palette_weight=4.0,
-    shift_weight=100.0,
-    seed=5,
+from dagster_project.style_transfer.quality import QUALITIES, Quality
+from dagster_project.style_transfer.quarter_network import QuarterNet
+from dagster_project.style_transfer.refine import (
+    RefineProgress,
+    begin,
+    finished,
+    preview,
+    refine_style,
+    sample_crops,
+    step,
 )
+from dagster_project.style_transfer.refine_recipe import RefineRecipe
+from dagster_project.style_transfer.style_network import StyleNet
+from dagster_project.style_transfer.tensors import to_tensor
+
+TINY: dict[str, Any] = {
+    "batch_size": 1, "crop_size": 32, "max_shift": 4, "stroke_side": 64, "color_weight": 2.0, "stillness_weight": 150.0,
+    "seed": 5,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -45,19 +45,11 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def features() -> LossFeatures:
-    torch.manual_seed(6)
-    layers = [nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 12, 3, stride=2), nn.ReLU()]
-    return LossFeatures(nn.Sequential(*layers), name="random", style_taps=(1, 3), content_tap=3)
-
-
-@pytest.fixture(scope="module")
 def painting() -> Picture:
-    """Red and orange stripes."""
-    stripes = np.zeros((64, 80, 3), np.uint8)
-    stripes[..., 0] = 220
-    stripes[::8, :, 1] = stripes[1::8, :, 1] = 150
-    return stripes
+    """Waves of two colors."""
+    rows, columns = np.mgrid[0:140, 0:180]
+    wave = (np.sin(rows / 2.5 + np.sin(columns / 9) * 3) > 0)[..., None]
+    return np.where(wave, (20, 60, 160), (250, 220, 90)).astype(np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -65,137 +57,205 @@ def photographs() -> list[Picture]:
     return [skimage.data.astronaut()[::4, ::4], skimage.data.rocket()[::4, ::4]]
 
 
-def train(features: LossFeatures, painting: Picture, photographs: list[Picture], **changes: object) -> TransformerNet:
-    fields = {name: getattr(RECIPE, name) for name in RECIPE.__dataclass_fields__}
-    recipe = TrainingRecipe(**{**fields, **changes})
-    return train_style(painting=painting, content=photographs, features=features, recipe=recipe)
+def refine(painting: Picture, photographs: list[Picture], quality: Quality = "standard", **recipe: object) -> StyleNet:
+    told = RefineRecipe(**{**TINY, **recipe})  # pyright: ignore[reportArgumentType]
+    (network,) = refine_style(painting=painting, photographs=photographs, recipe=told, qualities=[quality]).values()
+    return network
 
 
-def test_a_few_iterations_bring_pictures_closer_to_the_painting(
-    features: LossFeatures, painting: Picture, photographs: list[Picture]
+def unrefined(painting: Picture, quality: Quality = "standard") -> StyleNet:
+    return load_conditional(quality).with_style(StyleJudge(painting, stroke_side=64).vector)
+
+
+def weights(network: StyleNet) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+
+
+@pytest.mark.parametrize("quality", QUALITIES)
+def test_thirty_iterations_bring_strokes_and_a_pan_stays_calm(
+    quality: Quality, painting: Picture, photographs: list[Picture]
 ) -> None:
-    def ratio(network: TransformerNet) -> float:
-        held_out = skimage.data.coffee()[::4, ::4]
-        metrics = measure_style(
-            network, painting=painting, photographs=[held_out], features=features, style_side=RECIPE.style_side
-        )
-        assert metrics.content_loss >= 0
-        assert metrics.warping_error >= 0
-        return metrics.style_loss_ratio
-
-    early = ratio(train(features, painting, photographs, style_weight=20.0, iterations=1))
-    late = ratio(train(features, painting, photographs, style_weight=20.0, iterations=60))
-    assert late < 0.2 * early
-    assert late < 0.1
-
-
-def test_training_repeats_itself_and_the_seed_matters(
-    features: LossFeatures, painting: Picture, photographs: list[Picture]
-) -> None:
-    def weights(**changes: object) -> torch.Tensor:
-        network = train(features, painting, photographs, iterations=3, **changes)
-        return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
-
-    global_state = torch.get_rng_state()
-    first = weights()
-    assert torch.equal(torch.get_rng_state(), global_state)
-    torch.rand(3)  # other users of the global generator change nothing
-    assert torch.equal(first, weights())
-    assert not torch.equal(first, weights(seed=6))
+    before = unrefined(painting, quality)
+    after = refine(painting, photographs, quality, iterations=30, crop_size=64, max_shift=8, stroke_side=140)
+    judge = StyleJudge(painting, stroke_side=140)
+    held_out = skimage.data.coffee()[::2, ::2]
+    distances = [
+        judge.stroke_distance(judge.features(to_tensor(preview(net, held_out)) / 255)).item() for net in (before, after)
+    ]
+    assert distances[1] < 0.9 * distances[0]
+    pans = [pan_error(net, skimage.data.coffee()) for net in (before, after)]
+    assert pans[1] < max(1.2e-3, pans[0])
+    assert (after.size, after.training) == (before.size, False)
+    assert not any(parameter.requires_grad for parameter in after.parameters())
 
 
-def test_shift_consistency_calms_a_pan(features: LossFeatures, painting: Picture, photographs: list[Picture]) -> None:
+def test_the_hinge_calms_what_strokes_make_restless(painting: Picture, photographs: list[Picture]) -> None:
     restless, calm = (
-        pan_error(train(features, painting, photographs, shift_weight=weight, iterations=60), photographs[0])
-        for weight in (0.0, 100.0)
+        pan_error(
+            refine(
+                painting, photographs, iterations=30, style_weight=20.0, learning_rate=2e-3, stillness_weight=weight
+            ),
+            skimage.data.coffee(),
+        )
+        for weight in (0.0, 1500.0)
     )
-    assert calm < 0.5 * restless
+    assert calm < 0.7 * restless
 
 
-def test_training_goes_on_from_an_existing_style_and_leaves_it_alone(
-    features: LossFeatures, painting: Picture, photographs: list[Picture]
-) -> None:
-    initial = TransformerNet(TINY).eval().requires_grad_(False)
-    before = {key: value.clone() for key, value in initial.state_dict().items()}
-    recipe = TrainingRecipe(iterations=1, batch_size=1, crop_size=32, style_side=48, learning_rate=1e-6)
-    trained = train_style(painting=painting, content=photographs, features=features, recipe=recipe, initial=initial)
-    assert trained.size == TINY
-    for key, value in trained.state_dict().items():
-        assert torch.equal(initial.state_dict()[key], before[key])
-        assert torch.allclose(value, before[key], atol=1e-3)
-    assert any(not torch.equal(value, before[key]) for key, value in trained.state_dict().items())
+def test_refining_repeats_itself_and_the_seed_matters(painting: Picture, photographs: list[Picture]) -> None:
+    first = weights(refine(painting, photographs, iterations=2))
+    torch.rand(3)  # other users of the global generator change nothing
+    assert torch.equal(first, weights(refine(painting, photographs, iterations=2)))
+    assert not torch.equal(first, weights(refine(painting, photographs, iterations=2, seed=6)))
 
 
-def test_progress_is_reported_after_every_iteration(
-    features: LossFeatures, painting: Picture, photographs: list[Picture]
-) -> None:
-    seen: list[TrainingProgress] = []
-    recipe = TrainingRecipe(size=TINY, iterations=3, batch_size=1, crop_size=32, style_side=48)
-    train_style(painting=painting, content=photographs, features=features, recipe=recipe, on_progress=seen.append)
-    assert [(progress.iteration, progress.iterations) for progress in seen] == [(1, 3), (2, 3), (3, 3)]
-    assert all(progress.style > 0 and progress.content > 0 for progress in seen)
+def test_it_starts_from_what_any_painting_is_at_once(painting: Picture, photographs: list[Picture]) -> None:
+    for quality in QUALITIES:
+        before = unrefined(painting, quality)
+        if isinstance(before, QuarterNet):
+            before.equalize_pixels_()
+        after = refine(painting, photographs, quality, iterations=1, learning_rate=1e-9)
+        assert torch.allclose(weights(before), weights(after), rtol=1e-5, atol=1e-7)
+    state = begin(unrefined(painting), RefineRecipe())
+    assert torch.allclose(weights(finished(state.network)), weights(unrefined(painting)), rtol=1e-6)
+
+
+def test_biases_that_a_normalization_takes_away_stay_as_they_are(painting: Picture, photographs: list[Picture]) -> None:
+    before, after = unrefined(painting).state_dict(), refine(painting, photographs, iterations=2).state_dict()
+    unmoved = {name for name, value in after.items() if torch.equal(value, before[name])}
+    assert {"res1.conv1.conv2d.bias", "deconv1.conv2d.bias", "deconv3.conv2d.bias"} <= unmoved
+    assert all(name.endswith("conv2d.bias") for name in unmoved)
+    assert not {"conv1.conv2d.bias", "conv2.conv2d.bias", "conv3.conv2d.bias"} & unmoved
+
+
+def test_the_fast_network_keeps_even_areas_even(painting: Picture, photographs: list[Picture]) -> None:
+    network = refine(painting, photographs, "fast", iterations=3)
+    assert isinstance(network, QuarterNet)
+    even = network.conv2(torch.rand(1, network.size.channels, 1, 1).expand(-1, -1, 4, 4))
+    assert even.view(3, 16, 4, 4).std(dim=1).max() < 1e-4 * even.abs().max()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_step_whose_gradient_is_not_finite_is_left_out(value: float, painting: Picture) -> None:
+    recipe = RefineRecipe(**TINY)
+    state = begin(unrefined(painting), recipe)
+    start = weights(state.network).clone()
+    step(state, state.network.conv1.conv2d.weight.square().sum(), recipe)
+    moved = weights(state.network).clone()
+    assert not torch.equal(start, moved)
+    step(state, state.network.conv1.conv2d.weight.sum() * value, recipe)
+    assert torch.equal(weights(state.network), moved)
+    assert state.iteration == 2
+    step(state, state.network.conv1.conv2d.weight.square().sum(), recipe)
+    assert torch.isfinite(weights(state.network)).all()
+    assert not torch.equal(weights(state.network), moved)
+
+
+def test_progress_counts_the_iterations_of_all_qualities(painting: Picture, photographs: list[Picture]) -> None:
+    seen: list[RefineProgress] = []
+    recipe = RefineRecipe(**TINY, iterations=2)
+    networks = refine_style(
+        painting=painting, photographs=photographs, recipe=recipe, qualities=["best", "standard"],
+        on_progress=seen.append,
+    )  # fmt: skip
+    assert list(networks) == ["best", "standard"]
+    assert [(now.quality, now.iteration, now.iterations) for now in seen] == [
+        ("best", 1, 4), ("best", 2, 4), ("standard", 3, 4), ("standard", 4, 4),
+    ]  # fmt: skip
+    assert all(now.distances["strokes"] > 0 and now.iterations_per_second > 0 for now in seen)
+    assert seen[-1].seconds_left == 0
+    assert seen[0].seconds_left == pytest.approx(3 / seen[0].iterations_per_second)
+    assert all(word in seen[0].describe() for word in ("best: ", "strokes", "style", "edges", "colors", "shift"))
+
+
+def test_crops_come_from_everywhere_in_every_size_and_both_ways() -> None:
+    recipe = RefineRecipe(**{**TINY, "batch_size": 40})
+    columns = np.tile(np.arange(200, dtype=np.uint8)[None, :, None], (160, 1, 3))
+    crops = sample_crops([columns], recipe, torch.Generator().manual_seed(0))
+    assert crops.shape == (40, 3, 36, 36)
+    assert 0 <= crops.min() <= crops.max() <= 1
+    slopes = (crops[:, 0, 0, -1] - crops[:, 0, 0, 0]) * 255
+    assert slopes.min() < -70
+    assert slopes.max() > 70
+    assert slopes.abs().min() < 50
 
 
 @pytest.mark.parametrize(
     ("wrong", "complaint"),
     [
         ({"iterations": 0}, "at least 1 iteration"),
-        ({"crop_size": 34}, "multiple of 4"),
+        ({"crop_size": 36}, "multiple of 8"),
         ({"max_shift": 32, "crop_size": 32}, "shift"),
-        ({"style_side": 8}, "style_side"),
+        ({"stroke_side": 32}, "stroke_side"),
     ],
 )
 def test_a_recipe_that_cannot_work_is_refused(wrong: dict[str, Any], complaint: str) -> None:
     with pytest.raises(StyleError, match=complaint):
-        TrainingRecipe(**wrong)
+        RefineRecipe(**wrong)
 
 
-def test_photographs_smaller_than_a_crop_and_an_empty_list_are_refused(
-    features: LossFeatures, painting: Picture
-) -> None:
+def test_photographs_smaller_than_a_crop_and_an_empty_list_are_refused(painting: Picture) -> None:
     with pytest.raises(StyleError, match="photograph 1 is 20x35"):
-        train(features, painting, [np.zeros((40, 40, 3), np.uint8), np.zeros((35, 20, 3), np.uint8)])
+        refine(painting, [np.zeros((40, 40, 3), np.uint8), np.zeros((35, 20, 3), np.uint8)])
     with pytest.raises(StyleError, match="at least one photograph"):
-        train(features, painting, [])
+        refine(painting, [])
 
 
-def test_a_very_long_painting_is_looked_at_in_pieces_that_fit_into_memory(features: LossFeatures) -> None:
-    stripe = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
-    sizes = []
-    features.register_forward_pre_hook(lambda _, arguments: sizes.append(tuple(arguments[0].shape[-2:])))
-    whole = style_target(np.tile(stripe, (1, 3, 1)), features, 32)
-    pieces = style_target(np.tile(stripe, (18, 1, 1)), features, 32)
-    assert sizes[0] == (32, 96)
+def test_the_judge_knows_the_painting_and_prefers_it_to_its_colors(painting: Picture) -> None:
+    judge = StyleJudge(painting, stroke_side=140)
+    shuffled = np.random.default_rng(0).permutation(painting.reshape(-1, 3)).reshape(painting.shape)
+    own, other = (to_tensor(picture) / 255 for picture in (painting, shuffled))
+    with torch.no_grad():
+        assert judge.stroke_distance(judge.features(own)) < 1e-6
+        assert judge.stroke_distance(judge.features(torch.cat([own, own]))) < 1e-6
+        assert judge.stroke_distance(judge.features(other)) > 0.1
+        assert judge.style_distance(own) < 0.1 < judge.style_distance(other)
+        assert judge.content(judge.features(own)).shape[1] == 64
+    gray = torch.full_like(own, 127)
+    assert losses.palette_loss(own * 255, judge.palette) < 0.3 * losses.palette_loss(gray, judge.palette)
+
+
+def test_a_very_long_painting_is_looked_at_in_pieces_that_fit_into_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    stripe = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    sizes: list[tuple[int, ...]] = []
+    look = StyleJudge.features
+
+    def features(self: StyleJudge, pictures: torch.Tensor) -> list[torch.Tensor]:
+        sizes.append(tuple(pictures.shape[-2:]))
+        return look(self, pictures)
+
+    monkeypatch.setattr(StyleJudge, "features", features)
+    StyleJudge(np.tile(stripe, (1, 3, 1)), stroke_side=64)
+    judge = StyleJudge(np.tile(stripe, (18, 1, 1)), stroke_side=64)
+    assert sizes[0] == (64, 192)
     assert len(sizes) == 1 + 5
-    for tap in features.style_taps:
-        assert (whole[tap] - pieces[tap]).norm() < 0.1 * whole[tap].norm()
+    with torch.no_grad():
+        piece = to_tensor(np.tile(stripe, (4, 1, 1))) / 255
+        assert judge.stroke_distance(judge.features(piece)) < 0.1
 
 
-def test_the_gram_matrix_is_the_mean_product_of_channels() -> None:
-    activation = torch.arange(12.0).view(1, 2, 2, 3)
-    low, high = activation[0].flatten(1)
-    expected = torch.tensor([[low @ low, low @ high], [low @ high, high @ high]]) / 6
-    assert torch.allclose(losses.gram_matrix(activation)[0], expected)
-    huge = losses.gram_matrix(torch.full((1, 1, 8, 8), 7e3, dtype=torch.float16))
-    assert huge.dtype == torch.float32
-    assert torch.isfinite(huge).all()
+def test_the_centered_gram_matrix_is_the_covariance_of_channels() -> None:
+    activation = torch.rand(2, 3, 5, 4) + 7
+    expected = torch.stack([torch.cov(one.flatten(1), correction=0) for one in activation])
+    assert torch.allclose(losses.centered_gram(activation), expected, atol=1e-5)
 
 
-def test_losses_are_zero_at_their_target_and_do_not_depend_on_scale() -> None:
-    activation = torch.rand(2, 3, 5, 5)
-    grams = losses.gram_matrices({0: activation[:1]}, (0,))
-    assert losses.style_loss({0: activation[:1]}, grams) == 0
-    other = torch.rand(1, 3, 5, 5)
-    scaled = losses.gram_matrices({0: activation[:1] * 100}, (0,))
-    assert torch.allclose(losses.style_loss({0: other}, grams), losses.style_loss({0: other * 100}, scaled), rtol=1e-4)
-    assert losses.content_loss(activation, activation) == 0
-    assert losses.content_loss(torch.zeros_like(activation), activation) == pytest.approx(1)
+def test_distances_are_zero_at_their_target_and_do_not_depend_on_scale() -> None:
+    wanted, found = torch.rand(2, 3, 5, 5), torch.rand(2, 3, 5, 5)
+    assert losses.relative_distance(wanted, wanted) == 0
+    assert losses.relative_distance(torch.zeros_like(wanted), wanted) == pytest.approx(1)
+    assert torch.allclose(
+        losses.relative_distance(found, wanted), losses.relative_distance(found * 100, wanted * 100), rtol=1e-4
+    )
+    picture = torch.rand(1, 3, 32, 32)
+    assert losses.color_distance(picture, picture) == 0
+    assert losses.color_distance(picture + 0.1, picture) == pytest.approx(0.1, abs=1e-5)
 
 
-def test_the_tone_loss_tells_a_negative_from_another_palette() -> None:
-    picture = torch.rand(1, 1, 32, 32).expand(-1, 3, -1, -1) * 255
-    assert losses.tone_loss(picture * 0.5 + 60, picture) == pytest.approx(0, abs=1e-5)
-    assert losses.tone_loss(255 - picture, picture) == pytest.approx(2, abs=1e-5)
+def test_edges_tell_a_negative_from_another_contrast() -> None:
+    picture = torch.rand(1, 1, 32, 32).expand(-1, 3, -1, -1)
+    assert losses.edge_distance(picture * 0.8 + 0.1, picture) < 0.1
+    assert losses.edge_distance(1 - picture, picture) > 0.5
 
 
 def test_the_palette_loss_knows_colors_and_how_much_there_is_of_each_but_not_where() -> None:
@@ -209,37 +269,8 @@ def test_the_palette_loss_knows_colors_and_how_much_there_is_of_each_but_not_whe
     assert 1e-2 < losses.palette_loss(half_red, wanted) < losses.palette_loss(gray, wanted)
 
 
-def test_training_with_the_palette_brings_the_colors_of_the_painting(
-    features: LossFeatures, painting: Picture, photographs: list[Picture]
-) -> None:
-    wanted = losses.palette(to_tensor(painting))
-
-    def distance(network: TransformerNet) -> float:
-        with torch.no_grad():
-            return losses.palette_loss(network(to_tensor(photographs[0])), wanted).item()
-
-    gray = distance(train(features, painting, photographs, palette_weight=0.0))
-    assert distance(train(features, painting, photographs, palette_weight=100.0)) < 0.6 * gray
-
-
 def test_a_moved_window_of_the_same_picture_has_no_shift_error() -> None:
-    picture = torch.rand(1, 3, 20, 20)
+    picture = torch.rand(2, 3, 20, 20)
     first, second = picture[..., :16, :16], picture[..., 1:17, 4:20]
-    assert losses.shift_error(first, second, down=1, right=4) == 0
-    assert losses.shift_error(first, second, down=1, right=3) > 0.01
-
-
-def test_pictures_reach_the_loss_network_centred() -> None:
-    layers = nn.Sequential(nn.Identity())
-    features = LossFeatures(layers, name="x", style_taps=(0,), content_tap=0, mean=(10, 20, 30), scale=(1, 2, 4))
-    seen = features(torch.tensor([11.0, 24.0, 38.0]).view(1, 3, 1, 1))[0]
-    assert seen.flatten().tolist() == [1, 2, 2]
-
-
-def test_loss_networks_pass_gradients_to_pictures_but_do_not_learn() -> None:
-    features = squeezenet_features(squeezenet_layers())
-    picture = (torch.rand(1, 3, 33, 33) * 255).requires_grad_()
-    features(picture)[5].sum().backward()
-    assert picture.grad is not None
-    assert picture.grad.abs().sum() > 0
-    assert all(parameter.grad is None and not parameter.requires_grad for parameter in features.parameters())
+    assert losses.shift_errors(first, second, down=1, right=4).tolist() == [0, 0]
+    assert losses.shift_errors(first, second, down=1, right=3).min() > 0.01

@@ -1,4 +1,4 @@
-"""A training that was killed goes on from its checkpoint and ends with the same bits as one that was not."""
+"""Refining that was killed goes on from its checkpoint and ends with the same bits as one that was not."""
 
 import signal
 import subprocess
@@ -6,48 +6,45 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from dagster_project.errors import StyleError
-from dagster_project.style_transfer.features import LossFeatures
-from dagster_project.style_transfer.network import NetworkSize, TransformerNet
 from dagster_project.style_transfer.pictures import Picture
-from dagster_project.style_transfer.recipe import TrainingRecipe
-from dagster_project.style_transfer.training import Previews, TrainingProgress, train_style
-from dagster_project.style_transfer.training_checkpoint import Checkpoints
+from dagster_project.style_transfer.quality import Quality
+from dagster_project.style_transfer.refine import Previews, RefineProgress, refine_style
+from dagster_project.style_transfer.refine_checkpoint import Checkpoints
+from dagster_project.style_transfer.refine_recipe import RefineRecipe
+from dagster_project.style_transfer.style_network import StyleNet
 
-RECIPE = TrainingRecipe(
-    size=NetworkSize(widths=(4, 6, 8), blocks=1), iterations=24, batch_size=1, crop_size=32, style_side=48, max_shift=4
-)
-
-
-def _features() -> LossFeatures:
-    torch.manual_seed(6)
-    layers = [nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 12, 3, stride=2), nn.ReLU()]
-    return LossFeatures(nn.Sequential(*layers), name="random", style_taps=(1, 3), content_tap=3)
+RECIPE = RefineRecipe(iterations=8, batch_size=1, crop_size=32, max_shift=4, stroke_side=64)
+QUALITIES: tuple[Quality, ...] = ("best", "fast")
+Networks = dict[Quality, StyleNet]
 
 
 def _pictures() -> list[Picture]:
     return list(np.random.default_rng(1).integers(0, 256, (3, 64, 80, 3), np.uint8))
 
 
-def train(checkpoint: Path, **more) -> TransformerNet:
-    painting, *content = _pictures()
-    arguments = {"painting": painting, "content": content, "features": _features(), "recipe": RECIPE, **more}
-    return train_style(checkpoints=Checkpoints.in_file(checkpoint, every=6), **arguments)
+def refine(folder: Path, **more: Any) -> Networks:
+    painting, *photographs = _pictures()
+    saved: dict[Quality, Checkpoints] = {
+        quality: Checkpoints.in_file(folder / quality, every=3) for quality in QUALITIES
+    }
+    arguments: dict[str, Any] = {"painting": painting, "photographs": photographs, "recipe": RECIPE, **more}
+    return refine_style(qualities=QUALITIES, checkpoints=saved, **arguments)
 
 
-def run_in_process(checkpoint: str) -> None:
+def run_in_process(folder: str) -> None:
     """What the killed process does: slowly enough to be killed in the middle."""
     torch.set_num_threads(1)
-    train(Path(checkpoint), on_progress=lambda now: time.sleep(0.03))
+    refine(Path(folder), on_progress=lambda now: time.sleep(0.05))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -60,94 +57,99 @@ class Enough(Exception):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[TransformerNet, Path, list[TrainingProgress]]:
-    """A training that nothing disturbed: its network, its last checkpoint and what it reported."""
-    seen: list[TrainingProgress] = []
-    checkpoint = tmp_path_factory.mktemp("undisturbed") / "training.safetensors"
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    network = train(checkpoint, on_progress=seen.append)
-    torch.set_num_threads(threads)
-    return network, checkpoint, seen
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Networks, Path]:
+    """What nothing disturbed: the networks, and the folder of the last checkpoints."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    return refine(folder), folder
 
 
-Undisturbed = tuple[TransformerNet, Path, list[TrainingProgress]]
+Undisturbed = tuple[Networks, Path]
 
 
-def assert_same_weights(first: TransformerNet, second: TransformerNet) -> None:
-    weights = second.state_dict()
-    assert all(torch.equal(value, weights[key]) for key, value in first.state_dict().items())
+def assert_same_weights(found: Networks, expected: Networks) -> None:
+    assert found.keys() == expected.keys()
+    for quality, network in found.items():
+        weights = expected[quality].state_dict()
+        assert all(torch.equal(value, weights[key]) for key, value in network.state_dict().items()), quality
 
 
 def test_killed_by_the_system_it_goes_on_and_ends_with_the_same_bits(tmp_path: Path, undisturbed: Undisturbed) -> None:
-    checkpoint = tmp_path / "training.safetensors"
-    code = f"from tests.unit.style_transfer.test_resume import run_in_process; run_in_process({str(checkpoint)!r})"
+    module = "tests.unit.style_transfer.test_refine_checkpoint"
+    code = f"from {module} import run_in_process; run_in_process({str(tmp_path)!r})"
     with subprocess.Popen([sys.executable, "-c", code]) as process:
-        while not checkpoint.exists() and process.poll() is None:
+        while not (tmp_path / "best").exists() and process.poll() is None:
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
-    seen: list[TrainingProgress] = []
-    resumed = train(checkpoint, on_progress=seen.append)
-    assert seen[0].iteration in (7, 13, 19)
-    assert seen[-1].iteration == RECIPE.iterations
+    seen: list[RefineProgress] = []
+    resumed = refine(tmp_path, on_progress=seen.append)
+    assert seen[0].iteration in (4, 7)
+    assert seen[-1].iteration == 2 * RECIPE.iterations
     assert_same_weights(resumed, undisturbed[0])
-    assert [path.name for path in tmp_path.glob("*.safetensors")] == ["training.safetensors"]
 
 
-def test_a_finished_training_is_not_repeated(undisturbed: Undisturbed) -> None:
-    seen: list[TrainingProgress] = []
-    network, checkpoint, _ = undisturbed
-    assert_same_weights(train(checkpoint, on_progress=seen.append), network)
+@pytest.mark.parametrize("last", [1, 3, 4, 8, 9, 11, 15])
+def test_stopped_at_any_iteration_it_goes_on_and_ends_with_the_same_bits(
+    last: int, tmp_path: Path, undisturbed: Undisturbed
+) -> None:
+    def stop(now: RefineProgress) -> None:
+        if now.iteration == last:
+            raise Enough
+
+    with pytest.raises(Enough):
+        refine(tmp_path, on_progress=stop)
+    assert_same_weights(refine(tmp_path), undisturbed[0])
+
+
+def test_what_is_finished_is_not_repeated(undisturbed: Undisturbed) -> None:
+    seen: list[RefineProgress] = []
+    networks, folder = undisturbed
+    assert_same_weights(refine(folder, on_progress=seen.append), networks)
     assert seen == []
 
 
 def test_previews_do_not_change_what_is_learned(tmp_path: Path, undisturbed: Undisturbed) -> None:
-    shown: dict[int, Picture] = {}
-    previews = Previews(photograph=_pictures()[0], every=10, show=shown.__setitem__)
-    assert_same_weights(train(tmp_path / "training", previews=previews), undisturbed[0])
-    assert sorted(shown) == [10, 20]
-    assert shown[10].shape == (64, 80, 3)
-    assert shown[10].dtype == np.uint8
-    assert not np.array_equal(shown[10], shown[20])
+    shown: dict[tuple[Quality, int], Picture] = {}
+
+    def show(quality: Quality, iteration: int, picture: Picture) -> None:
+        shown[quality, iteration] = picture
+
+    previews = Previews(photograph=_pictures()[0], every=4, show=show)
+    assert_same_weights(refine(tmp_path, previews=previews), undisturbed[0])
+    assert list(shown) == [("best", 4), ("best", 8), ("fast", 4), ("fast", 8)]
+    assert shown["best", 4].shape == (64, 80, 3)
+    assert shown["best", 4].dtype == np.uint8
+    assert not np.array_equal(shown["best", 4], shown["best", 8])
 
 
-@pytest.mark.parametrize("changed", ["recipe", "painting", "content", "features", "initial"])
-def test_the_checkpoint_of_another_training_is_passed_over(
+@pytest.mark.parametrize("changed", ["recipe", "painting", "photographs"])
+def test_the_checkpoint_of_other_material_is_passed_over(
     changed: str, tmp_path: Path, undisturbed: Undisturbed
 ) -> None:
-    checkpoint = tmp_path / "training.safetensors"
-    checkpoint.write_bytes(undisturbed[1].read_bytes())
+    (tmp_path / "best").write_bytes((undisturbed[1] / "best").read_bytes())
     other = np.random.default_rng(2).integers(0, 256, (64, 80, 3), np.uint8)
-    features = _features()
-    next(features.layers.parameters()).data.mul_(0.5)
     more = {
-        "recipe": TrainingRecipe(**{**RECIPE.to_dict(), "size": RECIPE.size, "seed": 1}),
+        "recipe": RefineRecipe(**RECIPE.to_dict() | {"seed": 1}),
         "painting": other,
-        "content": [other],
-        "features": features,
-        "initial": TransformerNet(RECIPE.size),
+        "photographs": [other],
     }
 
-    def stop_after(now: TrainingProgress) -> None:
+    def stop(now: RefineProgress) -> None:
         raise Enough(now.iteration)
 
     with pytest.raises(Enough, match=r"^1$"):
-        train(checkpoint, on_progress=stop_after, **{changed: more[changed]})
+        refine(tmp_path, on_progress=stop, **{changed: more[changed]})
+
+
+def test_the_checkpoint_of_another_quality_is_passed_over(tmp_path: Path, undisturbed: Undisturbed) -> None:
+    for quality, other in (("best", "fast"), ("fast", "best")):
+        (tmp_path / quality).write_bytes((undisturbed[1] / other).read_bytes())
+    assert_same_weights(refine(tmp_path), undisturbed[0])
 
 
 def test_a_damaged_checkpoint_is_named_as_such(tmp_path: Path, undisturbed: Undisturbed) -> None:
-    checkpoint, whole = tmp_path / "training.safetensors", undisturbed[1].read_bytes()
+    checkpoint, whole = tmp_path / "best", (undisturbed[1] / "best").read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", b"\xff" * 100):
         checkpoint.write_bytes(damaged)
-        with pytest.raises(StyleError, match="the saved training is damaged"):
-            train(checkpoint)
-
-
-def test_progress_tells_the_losses_the_pace_and_the_time_left(undisturbed: Undisturbed) -> None:
-    _, _, seen = undisturbed
-    half = seen[RECIPE.iterations // 2 - 1]
-    assert half.iterations_per_second > 0
-    assert half.seconds_left == pytest.approx(half.iteration / half.iterations_per_second)
-    assert seen[-1].seconds_left == 0
-    assert all(word in half.describe_losses() for word in ("style", "content", "tone", "shift"))
+        with pytest.raises(StyleError, match=r"what was saved of refining is damaged.*--restart"):
+            refine(tmp_path)

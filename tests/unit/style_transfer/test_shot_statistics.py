@@ -15,7 +15,7 @@ from dagster_project.style_transfer.engine_choice import EngineName
 from dagster_project.style_transfer.shot_statistics import freeze_statistics, measure_statistics
 from dagster_project.style_transfer.strips import repaint_in_strips
 
-CHECKPOINT = Path(__file__).parents[3] / "styles" / "starry-night" / "model.safetensors"
+CHECKPOINT = Path(__file__).parents[3] / "styles" / "retired" / "starry-night" / "model.safetensors"
 HEIGHT, WIDTH = 96, 160
 ENGINES: tuple[EngineName, ...] = ("torch", "openvino")
 
