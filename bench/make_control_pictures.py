@@ -15,7 +15,7 @@ from PIL import Image
 from dagster_project.frame_transform import FrameTransform, Picture
 from dagster_project.style_transfer.controlled import ControlledTransform
 from dagster_project.style_transfer.controls import Controls
-from dagster_project.style_transfer.engine import StyleTransform, choose_engine
+from dagster_project.style_transfer.engine import EngineChoice, StyleTransform, choose_engine
 from dagster_project.style_transfer.guided_upsampling import resize
 
 ROOT = Path(__file__).parents[1]
@@ -35,8 +35,7 @@ def main() -> None:
     _save("strength", [astronaut, _paint(half, astronaut), _paint(wave, astronaut)])
     kept = ControlledTransform(scream, Controls(keep_colors=True))
     _save("keep-colors", [coffee, _paint(scream, coffee), _paint(kept, coffee)])
-    blended = ControlledTransform(night, Controls(share=0.5), second=scream)
-    _save("blend", [_paint(night, cat), _paint(blended, cat), _paint(scream, cat)])
+    _save("blend", [_paint(night, cat), _paint(_blend("starry-night", "scream"), cat), _paint(scream, cat)])
     _show_style_scale(wave)
     _show_steady_shots(scream, cat)
 
@@ -85,8 +84,23 @@ def _wall_of_photographs() -> Picture:
 
 @cache
 def _style(name: str) -> StyleTransform:
-    choice = choose_engine(device="cpu", width=LARGE[0], height=LARGE[1])
-    return StyleTransform.from_checkpoint(ROOT / "styles" / name / "model.safetensors", choice)
+    return StyleTransform.from_checkpoint(_model(name), _choice())
+
+
+def _blend(first: str, second: str) -> StyleTransform:
+    """Half of each."""
+    blended = StyleTransform.blended(_model(first), _model(second), 0.5, _choice(), quality="best")
+    if blended is None:
+        raise SystemExit(f"{first} and {second} have no network in common")
+    return blended
+
+
+def _model(name: str) -> Path:
+    return ROOT / "styles" / name / "model.safetensors"
+
+
+def _choice() -> EngineChoice:
+    return choose_engine(device="cpu", width=LARGE[0], height=LARGE[1])
 
 
 def _paint(transform: FrameTransform, picture: Picture) -> Picture:

@@ -21,7 +21,7 @@ def describe_film(receipt: Mapping[str, Any]) -> Sequence[Row]:
         ("Length", f"{_decimal(duration_seconds)} s"),
         ("Frame rate", f"{_decimal(counts['frames'] / duration_seconds)} per second, on average"),
         ("Frames", f"{counts['frames']:,}, painted in {_number(counts['segments'], 'segment')}"),
-        ("Style", settings["style"]),
+        ("Style", _style(settings)),
         ("Controls", settings.get("controls", "none")),
         ("Format", PurePosixPath(delivered["name"]).suffix.removeprefix(".").upper()),
     ]
@@ -57,6 +57,11 @@ def describe_proof(receipt: Mapping[str, Any]) -> Sequence[Row]:
         ("Computed by", f"{engine}, {settings['device']}, {settings['precision']}"),
         ("Versions", versions),
     ]
+
+
+def _style(settings: Mapping[str, Any]) -> str:
+    """Receipts of the first deliveries name no quality."""
+    return f"{settings['style']}, quality {settings['quality']}" if "quality" in settings else settings["style"]
 
 
 def _sound(track: Mapping[str, Any]) -> Iterator[str]:

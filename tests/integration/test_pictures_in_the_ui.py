@@ -155,10 +155,10 @@ def test_the_sound_shows_a_waveform(landing: Landing) -> None:
 
 
 def test_a_shipped_style_shows_its_sample(landing: Landing) -> None:
-    landing.instance.add_dynamic_partitions("styles", ["lanterns"])
-    assert landing.run("load_style_job", "lanterns").success
-    sample = shown(landing, "style_model", "lanterns")["sample"]
-    with Image.open(Path(build_resources(landing.settings)["stylizer"].styles_dir) / "lanterns/sample.jpg") as jpeg:
+    landing.instance.add_dynamic_partitions("styles", ["great-wave"])
+    assert landing.run("load_style_job", "great-wave").success
+    sample = shown(landing, "style_model", "great-wave")["sample"]
+    with Image.open(Path(build_resources(landing.settings)["stylizer"].styles_dir) / "great-wave/sample.jpg") as jpeg:
         expected = np.asarray(jpeg.convert("RGB").resize((32, 12)), int)
     assert np.abs(np.asarray(sample.convert("RGB").resize((32, 12)), int) - expected).mean() < 8
 
