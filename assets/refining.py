@@ -96,7 +96,7 @@ class StyleRefining:
         return record
 
     def _run(self, style: str, order: str, painting: "Picture", config: RefineConfig) -> _Refined:
-        from dagster_project.style_transfer.metrics import pan_error
+        from dagster_project.style_transfer.looks.network import measure_network
         from dagster_project.style_transfer.pictures import encode_jpeg, side_by_side
         from dagster_project.style_transfer.refine import preview, refine_style
 
@@ -120,9 +120,10 @@ class StyleRefining:
         pair = side_by_side(
             held_out, preview(networks[self.stylizer.default_quality], held_out), height=SAMPLE_HEIGHT_PIXELS
         )
+        rows = [measure_network(net, held_out, name=style, quality=name) for name, net in networks.items()]
         return _Refined(
             networks=networks,
-            metrics={f"pan_error_{name}": float(f"{pan_error(net, held_out):.4g}") for name, net in networks.items()},
+            metrics={f"{row.quality}_{column}": value for row in rows for column, value in row.measured().items()},
             sample_jpeg=encode_jpeg(pair, quality=85),
             seconds=round(time.monotonic() - started, 1),
             losses=reporter.losses,

@@ -13,6 +13,7 @@ from dagster_project.definitions import build_defs
 from dagster_project.errors import StyleError
 from dagster_project.partitions import slugify, styles
 from dagster_project.settings import Settings
+from dagster_project.style_transfer.looks.table import LooksRow, failures
 from dagster_project.style_transfer.quality import QUALITIES
 from resources.build import build_resources
 from resources.folder_store import FolderStore
@@ -32,13 +33,17 @@ class RefineReport:
     def lines(self) -> list[str]:
         """The summary for people."""
         record = self.record
-        pans = ", ".join(f"{quality} {record.metrics[f'pan_error_{quality}'] * 1e3:.2f}e-3" for quality in QUALITIES)
         return [
             f"style {record.style}: refined by {record.recipe['iterations']} iterations for each quality",
-            f"flicker (pan error): {pans}",
+            *(_describe_looks(LooksRow.of(record.style, quality, record.metrics)) for quality in QUALITIES),
             f"sample: {self.sample_path}",
             f"next: stylize video YOUR.mp4 --style {record.style}",
         ]
+
+
+def _describe_looks(row: LooksRow) -> str:
+    """Whether what one photograph tells would let the style ship; see docs/looks.md."""
+    return f"looks, quality {row.quality}: {'; '.join(failures(row)) or 'good'}"
 
 
 def refine_painting(painting: Path, *, settings: Settings, name: str | None, config: RefineConfig) -> RefineReport:

@@ -1,7 +1,8 @@
 """One row a style and quality: what was measured, and which values pass."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Final
+from typing import Any, Final, Self
 
 Bound = tuple[float | None, float | None]
 """Smallest and largest value that passes."""
@@ -47,6 +48,17 @@ class LooksRow:
     def passes(self) -> bool:
         """See above."""
         return not failures(self)
+
+    def measured(self) -> dict[str, float]:
+        """The columns that have a figure, rounded to four digits."""
+        return {column: _rounded(getattr(self, column)) for column in MEASURES if getattr(self, column) is not None}
+
+    @classmethod
+    def of(cls, name: str, quality: str, metrics: Mapping[str, float]) -> Self:
+        """Read back what :meth:`measured` gave, under names that begin with the quality."""
+        prefix = f"{quality}_"
+        own = {key.removeprefix(prefix): value for key, value in metrics.items() if key.startswith(prefix)}
+        return cls(name=name, quality=quality, **own)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-ready form, figures rounded to four digits."""

@@ -141,3 +141,9 @@ def test_the_transform_is_what_the_graph_expects_and_its_digest_covers_the_contr
     ]
     assert len({fits.digest, wave.digest, *(other.digest for other in others)}) == 8
     assert ControlledTransform(wave, Controls(strength=0.5)).digest == fits.digest
+
+
+def test_at_the_size_of_the_frame_a_style_scale_changes_nothing(wave: StyleTransform) -> None:
+    frames = scenery(72, 128, count=2)
+    same_size = ControlledTransform(wave, Controls(style_scale=round(12 / 72, 5)))
+    assert np.array_equal(same_size(frames), wave(frames))
