@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from assets.refine_config import RefineConfig
 from assets.style_loading import publish_style, title_of
+from dagster_project.style_transfer.controls import USUAL_STYLE_SCALE
 from dagster_project.style_transfer.quality import QUALITIES, Quality
 from dagster_project.video.limits import DecodeLimits
 from resources.media_store import MediaStore
@@ -177,6 +178,7 @@ class StyleRefining:
             "source": f"picture with SHA-256 {image_sha256}",
             "license": "as that of the picture",
             "description": f"From the picture {name}, refined.",
+            "style_scale": USUAL_STYLE_SCALE,
             "recipe": refined.recipe,
             "metrics": refined.metrics,
         }
@@ -190,6 +192,7 @@ class StyleRefining:
             file,
             title=card["title"],
             description=card["description"],
+            style_scale=USUAL_STYLE_SCALE,
             order=order,
             image_sha256=image_sha256,
             recipe=refined.recipe,

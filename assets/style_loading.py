@@ -3,9 +3,12 @@
 A frame transform that the settings name comes before all of them.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from dagster_project.errors import StyleError
+from dagster_project.style_transfer.controls import MAX_STYLE_SCALE, MIN_STYLE_SCALE, USUAL_STYLE_SCALE
 from resources.media_store import MediaStore
 from resources.other_transforms import is_other_transform, make_other_transform, other_transform_key
 from resources.records import StyleRecord, digest_of_file
@@ -43,7 +46,14 @@ def _load_checkpoint(store: MediaStore, upload: StyleUpload, scratch: Path) -> S
             checkpoint,
             title=header.title or upload.style,
             description=header.description or "Uploaded checkpoint.",
+            style_scale=_scale_on(header.card),
         )
+
+
+def _scale_on(card: Mapping[str, Any]) -> float | None:
+    """The width of strokes that the card of a style file names, if it is one."""
+    scale = card.get("style_scale")
+    return scale if isinstance(scale, float) and MIN_STYLE_SCALE <= scale <= MAX_STYLE_SCALE else None
 
 
 def _load_picture(store: MediaStore, upload: StyleUpload, scratch: Path) -> StyleRecord:
@@ -60,7 +70,11 @@ def _load_picture(store: MediaStore, upload: StyleUpload, scratch: Path) -> Styl
             return present
         painting = read_untrusted_style_image(image, scratch, name=upload.name)
     file = scratch / f"{upload.style}.safetensors"
-    about = {"title": title_of(upload.style), "description": f"From the picture {upload.name}."}
+    about = {
+        "title": title_of(upload.style),
+        "description": f"From the picture {upload.name}.",
+        "style_scale": USUAL_STYLE_SCALE,
+    }
     save_style_file(networks_for(painting), file, card=about, sample_jpeg=b"")
     return publish_style(store, upload.style, file, **about, **made_of)
 

@@ -13,6 +13,9 @@ from dagster_project.errors import SettingsError
 BRUSH_PIXELS = 12
 """Width of the brush strokes of our networks, in pixels of the picture that they see."""
 
+USUAL_STYLE_SCALE = 0.01667
+"""Of styles that are made from a picture: the network sees 720 rows, at which faces of a film keep their features."""
+
 MIN_STYLE_SCALE, MAX_STYLE_SCALE = 0.003, 0.2
 """As fractions of the picture's height: the network sees 4000 to 60 rows."""
 

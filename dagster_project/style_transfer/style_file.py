@@ -1,7 +1,7 @@
 """A style as one file: safetensors whose header also holds its card and a sample picture.
 
 Such a file can be sent to somebody, dropped into ``landing/styles/``, or named by ``--style``. What stands in the
-header is shown to people and decides nothing.
+header is shown to people, and decides nothing but how wide strokes are unless a clip asks for another width.
 """
 
 import base64
