@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from dagster_project import code_versions
 from dagster_project.errors import IntegrityError, ObjectMissingError, PreconditionError
-from dagster_project.style_transfer.controls import Controls
+from dagster_project.style_transfer.controls import USUAL_STYLE_SCALE, Controls
 from dagster_project.style_transfer.quality import Quality
 from dagster_project.video.plan import Segment
 from resources.media_store import MediaStore
@@ -219,7 +219,8 @@ class ClipSettings(Record):
         """The controls that are set, for people; "none" if none is."""
         strength = [f"strength {self.strength:.4g}"] if self.strength != 1 else []
         colors = ["colors of the source"] if self.keep_colors else []
-        scale = [f"brush {self.style_scale:.4g} of the height"] if self.style_scale is not None else []
+        is_usual = self.style_scale in (None, USUAL_STYLE_SCALE)
+        scale = [] if is_usual else [f"brush {self.style_scale:.4g} of the height"]
         steady = ["steady shots"] if self.steady_shots else []
         second = [f"{self.second.share:.4g} of {self.second.style}"] if self.second else []
         return ", ".join([*second, *strength, *colors, *scale, *steady]) or "none"

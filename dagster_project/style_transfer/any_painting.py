@@ -23,6 +23,8 @@ def load_conditional(quality: Quality) -> ConditionalNet:
     network = ConditionalNet(_empty(quality))
     with safe_open(WEIGHTS / f"{quality}.safetensors", framework="pt") as stored:
         network.load_state_dict({name: stored.get_tensor(name).float() for name in stored.keys()})  # noqa: SIM118
+    if isinstance(network.network, QuarterNet):
+        network.network.equalize_pixels_()  # the file's 16 bits round it away
     return network.eval().requires_grad_(False)
 
 

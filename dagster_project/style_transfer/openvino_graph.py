@@ -79,7 +79,7 @@ def _ghiasi_net(layers: "_Layers", x: Node, network: TransformerNet) -> Node:
     x = opset13.relu(layers.halve(x, "conv2"))
     x = opset13.relu(layers.convolve(x, "conv3", stride=2))
     x = _residual_blocks(layers, x, network)
-    x = layers.normalise(layers.double_and_convolve(x, "deconv1"), "in4", rectified=True)
+    x = layers.normalise(layers.double_exactly(x, "deconv1"), "in4", rectified=True)
     x = layers.normalise_squares(layers.double_in_squares(x, "deconv2"), "in5")
     return layers.normalise_colors(layers.convolve_squares(x, "deconv3"), "in6")
 
@@ -179,6 +179,16 @@ class _Layers:
         x = _padded(x, "edge", before=(1, 1), after=(1, 1))
         x = opset13.add(self._convolved(x, _changed(kernel, doubling_kernels), stride=1), self._bias(name, times=4))
         return _cut(_squares_taken_apart(x), (1, 1), (-1, -1))
+
+    def double_exactly(self, x: Node, name: str) -> Node:
+        """As :meth:`double_and_convolve`; in float32 as it is written.
+
+        There the weights that are added up beforehand are rounded, and of a frame of one color nothing else is left:
+        three normalizations in a row would make it a pattern of ten levels. The first of them must be given none.
+        """
+        if self._type != "f32":
+            return self.double_and_convolve(x, name)
+        return self.convolve(_squares_taken_apart(opset13.concat([x] * 4, axis=1)), name)
 
     def normalise(self, x: Node, name: str, *, rectified: bool = False) -> Node:
         """Left out where the network has no such normalisation."""

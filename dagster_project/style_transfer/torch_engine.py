@@ -25,13 +25,10 @@ def prepare(network: StyleNet, *, device: str, precision: str) -> StyleNet:
     Normalisations keep float32: torch holds their statistics in the type of their weights. With float32 on a GPU, TF32
     is off from then on, in the whole process.
     """
+    if isinstance(network, QuarterNet):
+        network.equalize_pixels_()  # the 16 bits of a style file round it away
     if precision != "fp32":
-        for layer in network.modules():
-            if isinstance(layer, UpsampleConvLayer):
-                layer.conv2d.weight.data = with_exact_sums(layer.conv2d.weight.data, DTYPES[precision])
-        if isinstance(network, QuarterNet):
-            last = network.conv2.conv2d
-            last.weight.data = with_equal_sums(last.weight.data, MULTIPLE**2, DTYPES[precision])
+        _round_together(network, DTYPES[precision])
     elif device == "cuda":
         # Else a GPU would read 10 of the 23 bits of a value; who asks for float32 wants to know what it gives.
         torch.backends.cudnn.allow_tf32 = False
@@ -40,6 +37,16 @@ def prepare(network: StyleNet, *, device: str, precision: str) -> StyleNet:
         if isinstance(norm, nn.InstanceNorm2d):
             norm.float()
     return convert_conv2d_weight_memory_format(prepared, torch.channels_last)
+
+
+def _round_together(network: StyleNet, dtype: torch.dtype) -> None:
+    """Round the weights whose sums must be exact; see :mod:`style_transfer.kernels`."""
+    for layer in network.modules():
+        if isinstance(layer, UpsampleConvLayer):
+            layer.conv2d.weight.data = with_exact_sums(layer.conv2d.weight.data, dtype)
+    if isinstance(network, QuarterNet):
+        last = network.conv2.conv2d
+        last.weight.data = with_equal_sums(last.weight.data, MULTIPLE**2, dtype)
 
 
 class TorchCpuEngine:

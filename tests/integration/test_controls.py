@@ -19,7 +19,7 @@ from tests.landing import Landing, open_landing
 
 Clip = Callable[[str], Path]
 CONTROLS = ("--strength", "0.5", "--keep-colors", "--style-scale", "0.15", "--blend-with", "scream", "--blend", "0.30")
-NO_CONTROLS = ("--strength", "1", "--no-keep-colors", "--style-scale", "0", "--blend", "0")
+NO_CONTROLS = ("--strength", "1", "--no-keep-colors", "--style-scale", "0.01667", "--blend", "0")
 
 
 @pytest.fixture
