@@ -22,7 +22,7 @@ class ClipSettingsConfig(dg.Config):
     style: str | None = Field(default=None, description="Name of the style, e.g. starry-night.")
     quality: Literal["unchanged", Quality] = Field(
         default="unchanged",
-        description="best paints most finely, fast in real time on two cores; standard unless chosen otherwise.",
+        description="best paints most finely, fast takes half of its time; standard unless chosen otherwise.",
     )
     media_container: Literal["unchanged", "mp4", "mov", "mkv"] = Field(
         default="unchanged", description="Media container of the delivered video; mp4 unless chosen otherwise."

@@ -14,7 +14,7 @@ StyleOption = Annotated[
 ]
 QualityOption = Annotated[
     Quality | None,
-    typer.Option("--quality", help="best paints most finely, fast in real time. [default: standard]"),
+    typer.Option("--quality", help="best paints most finely, fast takes half of its time. [default: standard]"),
 ]
 StrengthOption = Annotated[
     float | None, typer.Option("--strength", help="0 to 1, from the source to the painted picture. [default: 1]")
