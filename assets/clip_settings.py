@@ -12,6 +12,7 @@ import dagster as dg
 
 from assets.clip_wishes import ClipSettingsConfig, check_second_style, check_wishes
 from assets.failures import TRANSIENT_RETRIES, failures_explained
+from assets.pricing import report_budget_check
 from assets.style_loading import load_style
 from assets.style_model import style_model
 from assets.unchanged import is_known_upload
@@ -25,6 +26,7 @@ from resources.content import find_current_plan
 from resources.deployment import ScratchResource
 from resources.media_store import MediaStore
 from resources.other_transforms import is_other_transform
+from resources.quote import find_hold
 from resources.records import ClipSettings, SecondStyle, StyleRecord
 from resources.store_layout import settings_key
 from resources.stylizer import StylizerResource
@@ -150,13 +152,22 @@ def clip_settings(
     clip = context.partition_key
     with failures_explained(), lease.shared(clip), scratch.folder() as folder:
         settings = resolve_settings(store, stylizer, clip, config, folder)
+        was_held = find_hold(store, clip) is not None
         settings.write(store, settings_key(clip))
+        is_held = find_hold(store, clip) is not None
         plan = find_current_plan(store, clip)
+    if is_held != was_held and not _reads_source(context):
+        report_budget_check(context.op_execution_context, store, clip)
     data_version = f"{settings.look}-{settings.media_container}"
     if is_known_upload(context, data_version):
         return
     with unused_cells_recorded(context.instance, {clip: unused_segments(plan)} if plan else {}):
         yield dg.MaterializeResult(data_version=dg.DataVersion(data_version), metadata=_describe(settings))
+
+
+def _reads_source(context: dg.AssetExecutionContext) -> bool:
+    """Whether this run tells by itself whether the clip is held."""
+    return dg.AssetKey("source_video") in context.job_def.asset_layer.executable_asset_keys
 
 
 def _describe(settings: ClipSettings) -> dict[str, Any]:

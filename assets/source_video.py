@@ -27,8 +27,10 @@ from resources.deployment import DecoderResource, ScratchResource
 from resources.media_store import MediaStore
 from resources.pricing import PricingResource
 from resources.progress import Progress, cumulative
+from resources.quote import find_quote
 from resources.records import Registration, SourceRecord
 from resources.store_layout import ContentKeys, registration_key, source_record_key
+from resources.stylizer import StylizerResource
 
 MAX_FILE_NAME_BYTES = 255
 
@@ -179,6 +181,7 @@ def source_video(
     decoder: DecoderResource,
     scratch: ScratchResource,
     pricing: PricingResource,
+    stylizer: StylizerResource,
 ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     """The uploaded video: its identity, the exact time of every frame, and the plan of segments and chunks."""
     clip, before = context.partition_key, store.usage
@@ -198,8 +201,8 @@ def source_video(
         if is_known_upload(context, record.sha256):
             yield budget_result(store, clip)
             return
-        quote = quote_source(store, context.instance, pricing, record, clip, manifest)
-    facts = _describe(store, clip, record, manifest, plan) | describe_quote(quote)
+        quote_source(store, context.instance, pricing, record, clip, manifest, stylizer.default_quality)
+    facts = _describe(store, clip, record, manifest, plan) | describe_quote(find_quote(store, clip))
     yield dg.MaterializeResult(
         data_version=dg.DataVersion(record.sha256),
         metadata=facts | storage_use(store, since=before),

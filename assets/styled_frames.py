@@ -36,7 +36,7 @@ from resources.content import current_content, read_manifest, read_plan
 from resources.deployment import DecoderResource, ScratchResource
 from resources.media_store import MediaStore
 from resources.progress import Progress
-from resources.quote import refuse_held
+from resources.quote import priced_pixels, refuse_held
 from resources.records import ClipSettings, SegmentRecord
 from resources.store_layout import ContentKeys, settings_key
 from resources.stored_progress import StoredProgress
@@ -53,6 +53,7 @@ class StyledSegment:
     flicker: dict[str, Any]
     pictures: dict[str, Any]
     memory_rung: str
+    priced_pixels: int
 
 
 def find_styled_segment(
@@ -134,6 +135,7 @@ def style_segment(
         flicker=watch.flicker.report().to_dict(track),
         pictures=describe_pictures(watch.sampler, track),
         memory_rung=memory_rung,
+        priced_pixels=priced_pixels(settings.controls, width=track.width, height=track.height),
     )
 
 
@@ -219,6 +221,8 @@ def _describe(styled: StyledSegment, settings: ClipSettings) -> dict[str, Any]:
         "size_bytes": record.size_bytes,
         "style": settings.style,
         "controls": settings.describe_controls(),
+        "quality": settings.quality,
+        "priced_pixels": styled.priced_pixels,
         "engine": f"{settings.engine} {settings.device} {settings.precision}",
         "memory_rung": styled.memory_rung,
         "digest": record.digest,

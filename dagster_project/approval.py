@@ -3,11 +3,10 @@
 from datetime import UTC, datetime
 
 import dagster as dg
-from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation  # to report a result
 from pydantic import Field
 
 from assets.failures import failures_explained
-from assets.pricing import budget_result
+from assets.pricing import report_budget_check
 from dagster_project.errors import ApprovalError
 from resources.media_store import MediaStore
 from resources.quote import Approval, Quote, find_hold
@@ -15,7 +14,7 @@ from resources.store_layout import approval_key, quote_key, registration_key
 
 
 def approve(store: MediaStore, clip: str) -> Quote | None:
-    """Allow the present content of a clip to be styled at its quoted cost, in whatever look.
+    """Allow the present content of a clip to be styled at its quoted cost, in any look that costs no more.
 
     Automation waits for the check of ``source_video``, which :func:`approve_clip` evaluates after this.
 
@@ -41,28 +40,6 @@ def approve(store: MediaStore, clip: str) -> Quote | None:
     return held
 
 
-def _report_check(context: dg.OpExecutionContext, store: MediaStore, clip: str) -> None:
-    """Record the present result of the check, as one of this run.
-
-    Not without a run: Dagster keeps one result per check, partition and run, and would refuse the second approval.
-    """
-    result = budget_result(store, clip)
-    evaluation = AssetCheckEvaluation(
-        asset_key=dg.AssetKey("source_video"),
-        check_name=str(result.check_name),
-        passed=result.passed,
-        description=result.description,
-        metadata=result.metadata,
-        partition=clip,
-    )
-    event = dg.DagsterEvent(
-        event_type_value=dg.DagsterEventType.ASSET_CHECK_EVALUATION.value,
-        job_name=context.job_name,
-        event_specific_data=evaluation,
-    )
-    context.instance.report_dagster_event(event, run_id=context.run_id)
-
-
 class ApproveClipConfig(dg.Config):
     """Which clip."""
 
@@ -77,7 +54,7 @@ def approve_clip(
     with failures_explained():
         approved = approve(store, config.clip)
     # Also if nothing held it: a result that does not fit the records must not stay.
-    _report_check(context, store, config.clip)
+    report_budget_check(context, store, config.clip)
     cost = approved.describe_cost() if approved else "nothing: it was not held"
     context.log.info("approved %s: %s", config.clip, cost)
     context.add_output_metadata({"clip": config.clip, "approved": cost})

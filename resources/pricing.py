@@ -4,7 +4,9 @@ import dagster as dg
 from pydantic import Field
 
 from dagster_project.settings import Device, Prices
-from resources.quote import SECONDS_PER_MEGAPIXEL, Quote, Speed
+from dagster_project.style_transfer.controls import USUAL_STYLE_SCALE, Controls
+from dagster_project.style_transfer.quality import Quality
+from resources.quote import RELATIVE_SECONDS, SECONDS_PER_MEGAPIXEL, Quote, Speed, priced_pixels
 
 
 class PricingResource(dg.ConfigurableResource):
@@ -37,14 +39,16 @@ class PricingResource(dg.ConfigurableResource):
         device = "cuda" if has_gpu else "cpu"
         seconds = SECONDS_PER_MEGAPIXEL[device]
         return Speed(
-            seconds_per_megapixel=seconds,
+            seconds_per_megapixel={quality: seconds * share for quality, share in RELATIVE_SECONDS.items()},
             device=device,
-            basis=f"nothing measured yet: {seconds:g} s per megapixel on {device}, which may be wrong by a factor of 5",
+            basis=f"nothing measured yet: {seconds:g} s per megapixel in best quality on {device}, which may be wrong"
+            " by a factor of 5",
         )
 
-    def quote(self, *, sha256: str, num_frames: int, width: int, height: int, speed: Speed) -> Quote:
-        """What styling is expected to take at ``speed``."""
-        seconds = num_frames * width * height / 1e6 * speed.seconds_per_megapixel
+    def quote(self, *, sha256: str, num_frames: int, width: int, height: int, speed: Speed, quality: Quality) -> Quote:
+        """What styling is expected to take at ``speed``, in ``quality`` and with strokes of the usual width."""
+        pixels = priced_pixels(Controls(style_scale=USUAL_STYLE_SCALE), width=width, height=height)
+        seconds = num_frames * pixels / 1e6 * speed.seconds_per_megapixel[quality]
         cost = self.cost(seconds, device=speed.device)
         return Quote(
             sha256=sha256,
@@ -52,9 +56,10 @@ class PricingResource(dg.ConfigurableResource):
             width=width,
             height=height,
             device=speed.device,
-            seconds=round(seconds, 1),
+            seconds=round(seconds, 3),
             basis=speed.basis,
             cost=None if cost is None else round(cost, 4),
             currency=self.currency,
             budget=self.budget_per_clip,
+            seconds_per_megapixel=dict(speed.seconds_per_megapixel),
         )

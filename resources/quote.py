@@ -1,18 +1,28 @@
 """What styling a clip is expected to cost, told before it is begun, and the approval that a dear one waits for.
 
-The quote is made when the clip is read and stays as it was told: whether a clip is held never depends on the settings
-of the process that asks.
+The quote is made when the clip is read and stays as it was told for each quality: whether a clip is held depends on the
+look that it shall have, and never on the settings of the process that asks.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from dagster_project.errors import ApprovalError
+from dagster_project.style_transfer.controls import Controls
+from dagster_project.style_transfer.quality import Quality
 from resources.media_store import MediaStore
-from resources.records import Record
-from resources.store_layout import approval_key, quote_key
+from resources.records import ClipSettings, Record
+from resources.store_layout import approval_key, quote_key, settings_key
 
-SECONDS_PER_MEGAPIXEL = {"cuda": 0.02, "cpu": 0.7}
-"""Of the device, where nothing was measured yet: 24 frames of 1080p a second on a GPU, one in 1.5 s on two cores."""
+SECONDS_PER_MEGAPIXEL = {"cuda": 0.02, "cpu": 0.08}
+"""Of the device in the best quality, where nothing was measured yet: 24 frames of 1080p a second on a GPU, 6 on two
+cores with bf16."""
+
+RELATIVE_SECONDS: Mapping[Quality, float] = {"best": 1.0, "standard": 0.9, "fast": 0.6}
+"""Of a step in each quality, decoding and encoding included, where another quality was measured."""
+
+SAME_COST = 1.001
+"""Of what was approved: rounding is no reason to ask again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,14 +30,21 @@ class Speed:
     """How fast segments are styled.
 
     Attributes:
-        seconds_per_megapixel: wall time of the step by painted pixels, decoding and encoding included.
+        seconds_per_megapixel: wall time of the step by pixels, decoding and encoding included, in each quality. What
+            counts is the larger of a frame and of the picture that the network is shown for it.
         device: ``cuda`` or ``cpu``.
         basis: where the number comes from, for people.
     """
 
-    seconds_per_megapixel: float
+    seconds_per_megapixel: Mapping[Quality, float]
     device: str
     basis: str
+
+
+def priced_pixels(controls: Controls, *, width: int, height: int) -> int:
+    """By how many pixels a frame is priced."""
+    rows, columns = controls.working_size(width=width, height=height)
+    return max(rows * columns, width * height)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +56,12 @@ class Quote(Record):
         num_frames: of the clip.
         width, height: of its picture, in pixels.
         device: that the price is for: ``cuda`` or ``cpu``.
-        seconds: expected time on that device, all segments together.
+        seconds: expected time on that device, all segments together, in the look that a clip gets unless asked for.
         basis: what the expectation rests on, for people.
         cost: None where no price is set.
         currency: of cost and budget.
         budget: what a clip could cost without being asked for; None: anything.
+        seconds_per_megapixel: see :class:`Speed`; empty in quotes that were told before there were qualities.
     """
 
     sha256: str
@@ -56,6 +74,17 @@ class Quote(Record):
     cost: float | None
     currency: str
     budget: float | None
+    seconds_per_megapixel: dict[Quality, float] = field(default_factory=dict)
+
+    def for_look(self, controls: Controls, quality: Quality) -> "Quote":
+        """The same in another look; one that was told before there were qualities is the same for all."""
+        speed = self.seconds_per_megapixel.get(quality)
+        if speed is None or not self.seconds:
+            return self
+        megapixels = self.num_frames * priced_pixels(controls, width=self.width, height=self.height) / 1e6
+        seconds = round(megapixels * speed, 3)
+        cost = None if self.cost is None else round(self.cost * seconds / self.seconds, 4)
+        return replace(self, seconds=seconds, cost=cost)
 
     @property
     def over_budget(self) -> bool:
@@ -74,7 +103,7 @@ class Quote(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval(Record):
-    """That somebody allowed a content to be styled at its quoted cost; it counts for every look of that content.
+    """That somebody allowed a content to be styled at its quoted cost; it counts for every look that costs no more.
 
     Attributes:
         sha256: of the content.
@@ -89,13 +118,20 @@ class Approval(Record):
     approved_at: str
 
 
+def find_quote(store: MediaStore, clip: str) -> Quote | None:
+    """What styling a clip in the look that it shall have is expected to take; None before it was read."""
+    quote, settings = Quote.find(store, quote_key(clip)), ClipSettings.find(store, settings_key(clip))
+    return quote.for_look(settings.controls, settings.quality) if quote and settings else quote
+
+
 def find_hold(store: MediaStore, clip: str) -> Quote | None:
     """The quote of a clip that waits for approval; None if nothing holds it."""
-    quote = Quote.find(store, quote_key(clip))
-    if quote is None or not quote.over_budget:
+    quote = find_quote(store, clip)
+    if quote is None or quote.cost is None or not quote.over_budget:
         return None
     approval = Approval.find(store, approval_key(clip))
-    return None if approval is not None and approval.sha256 == quote.sha256 else quote
+    is_approved = approval is not None and approval.sha256 == quote.sha256 and quote.cost <= SAME_COST * approval.cost
+    return None if is_approved else quote
 
 
 def explain_hold(clip: str, quote: Quote) -> str:

@@ -18,7 +18,7 @@ from dagster_project.errors import ApprovalError
 from dagster_project.partitions import cell_key
 from dagster_project.settings import Settings
 from resources.media_store import MediaStore
-from resources.quote import Quote
+from resources.quote import SECONDS_PER_MEGAPIXEL, Quote
 from resources.records import Registration
 from resources.store_layout import quote_key, registration_key
 from resources.uploads import Upload, UploadVersion
@@ -91,8 +91,8 @@ class Automation:
 
 def test_it_is_quoted_held_approved_by_a_command_styled_and_billed(held: Priced, clip: Clip) -> None:
     told = held.metadata("source_video", NAME)
-    # 40 frames of 96x64 at the presumed 0.7 s per megapixel.
-    assert told["quoted_cost"] == pytest.approx(40 * 96 * 64 / 1e6 * 0.7, abs=0.1)
+    # 40 frames of 96x64, which are painted at twice the size, in standard quality, at the presumed speed.
+    assert told["quoted_cost"] == pytest.approx(40 * 4 * 96 * 64 / 1e6 * 0.9 * SECONDS_PER_MEGAPIXEL["cpu"], abs=0.01)
     assert (told["budget"], told["currency"]) == (0.01, "EUR")
     assert told["quote_basis"].startswith("nothing measured yet")
     automation = Automation(held)
@@ -144,6 +144,25 @@ def test_the_check_says_what_to_do_and_the_job_in_the_ui_approves(held: Priced) 
     assert latest().passed
     with pytest.raises(ApprovalError, match="unknown clip 'flim'"):
         approve_clip(held.settings, "flim")
+
+
+def test_a_dearer_look_is_held_again_and_a_cheaper_one_is_not(held: Priced) -> None:
+    def look(**wishes: object) -> None:
+        config = {"ops": {"clip_settings": {"config": wishes}}}
+        job = build_defs(held.settings).resolve_job_def("choose_look_job")
+        assert job.execute_in_process(instance=held.instance, partition_key=NAME, run_config=config).success
+
+    assert held.run("split_frames_job", FIRST).success
+    automation = Automation(held)
+    approve_clip(held.settings, NAME)
+    assert automation.requested_cells() == {FIRST}
+    look(quality="best")
+    assert held.state() == "held"
+    assert automation.requested_cells() == set()
+    look(quality="fast")
+    assert held.state() == "to style"
+    assert automation.requested_cells() == {FIRST}
+    assert held.run("style_segment_job", FIRST).success
 
 
 def test_other_content_under_the_same_name_needs_an_approval_of_its_own(held: Priced, clip: Clip) -> None:
