@@ -21,6 +21,7 @@ from dagster_project import code_versions
 from dagster_project.errors import SettingsError
 from dagster_project.partitions import clips
 from dagster_project.style_transfer.controls import DECIMALS, Controls
+from dagster_project.style_transfer.quality import Quality
 from resources.clip_lease import ClipLease
 from resources.content import find_current_plan
 from resources.deployment import ScratchResource
@@ -58,6 +59,11 @@ def resolve_settings(
     second = kept if config.blend is None else config.blend_with
     second_style = _load_second(store, stylizer, style, second, controls.share, scratch)
     steady_shots = _chosen(config.steady_shots, present.steady_shots if present else False)
+    style_weight = round(_chosen(config.style_weight, present.style_weight if present else 1.0), DECIMALS)
+    if style_weight != 1:
+        named = {style: model.model_key} | ({second_style.style: second_style.model_key} if second_style else {})
+        for name, key in named.items():
+            _check_can_be_weighted(store, name, key, quality, scratch)
     if steady_shots:
         _check_can_be_steady(model.model_key, second_style)
     choice = stylizer.engine_of_clips()
@@ -73,6 +79,7 @@ def resolve_settings(
         strength=controls.strength,
         keep_colors=controls.keep_colors,
         style_scale=controls.style_scale,
+        style_weight=style_weight,
         steady_shots=steady_shots,
         second=second_style,
     )
@@ -94,6 +101,20 @@ def _chosen_model(
         model_key=present.model_key,
         sha256=present.model_sha256,
         style_scale=present.style_scale,
+    )
+
+
+def _check_can_be_weighted(store: MediaStore, style: str, model_key: str, quality: Quality, scratch: Path) -> None:
+    if not is_other_transform(model_key):
+        from dagster_project.style_transfer.any_painting import is_any_painting
+        from dagster_project.style_transfer.checkpoint import load_checkpoint
+
+        with store.as_file(model_key, scratch) as checkpoint:
+            if is_any_painting(load_checkpoint(checkpoint, quality), quality):
+                return
+    raise SettingsError(
+        f"'style_weight' needs a style that was made by this version; {style!r} has a network of its own: set it to 1,"
+        " and use 'strength'"
     )
 
 

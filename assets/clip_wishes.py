@@ -1,7 +1,7 @@
 """What a person may choose for a clip: the same in a JSON file beside an upload, on the command line and in the UI.
 
-A key that is left out keeps what the clip has, so each control has a value that switches it off: strength 1,
-keep_colors false, style_scale 0, blend 0.
+A key that is left out keeps what the clip has, so each control has a value that switches it off: strength and
+style_weight 1, keep_colors false, style_scale 0, blend 0.
 """
 
 import json
@@ -30,6 +30,11 @@ class ClipSettingsConfig(dg.Config):
     # Ranges are checked in check_wishes: an error here would be a stack trace in the run, and retried.
     strength: float | None = Field(
         default=None, description="0 to 1, from the source to the painted picture; 1 unless chosen otherwise."
+    )
+    style_weight: float | None = Field(
+        default=None,
+        description="0 to 1, from the clip's own style to the painting's: fainter strokes and colors of one picture,"
+        " where strength shows two through each other; 1 unless chosen otherwise.",
     )
     keep_colors: bool | None = Field(
         default=None, description="Brightness from the painted picture, colors from the source."
@@ -88,6 +93,8 @@ def check_wishes(wishes: ClipSettingsConfig) -> None:
     """
     if wishes.strength is not None:
         check_fraction("strength", wishes.strength)
+    if wishes.style_weight is not None:
+        check_fraction("style_weight", wishes.style_weight)
     if wishes.style_scale:
         check_style_scale(wishes.style_scale)
     if wishes.blend is not None:

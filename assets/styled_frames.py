@@ -20,6 +20,7 @@ from assets.embedded_pictures import CELL_BUDGET_BYTES, embed
 from assets.failures import failures_explained
 from assets.frames import ensure_split, frames
 from assets.gpu_pool import GPU_POOL
+from assets.own_style import find_own_style
 from assets.retries import CELL_RETRIES, attempt_of_step
 from assets.segment_pictures import describe_pictures, sample_stored_chunks
 from assets.segment_watch import SegmentWatch
@@ -110,6 +111,7 @@ def style_segment(
             height=track.height,
             scratch=folder,
             memory_steps_down=attempt.memory_steps_down,
+            own_style_key=find_own_style(store, keys, settings, split, folder),
         )
         times_key = keys.styled_times(settings.look, segment.index)
         with progress.track("style", total=num_frames) as advance, watch.times_recorded(store, times_key):

@@ -13,10 +13,14 @@ import torch
 from PIL import Image
 
 from dagster_project.frame_transform import FrameTransform, Picture
+from dagster_project.style_transfer.any_painting import networks_for
+from dagster_project.style_transfer.blending import interpolate
+from dagster_project.style_transfer.checkpoint import load_checkpoint
 from dagster_project.style_transfer.controlled import ControlledTransform
 from dagster_project.style_transfer.controls import Controls
 from dagster_project.style_transfer.engine import EngineChoice, StyleTransform, choose_engine
 from dagster_project.style_transfer.guided_upsampling import resize
+from dagster_project.style_transfer.refine import preview
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
@@ -36,6 +40,7 @@ def main() -> None:
     kept = ControlledTransform(scream, Controls(keep_colors=True))
     _save("keep-colors", [coffee, _paint(scream, coffee), _paint(kept, coffee)])
     _save("blend", [_paint(night, cat), _paint(_blend("starry-night", "scream"), cat), _paint(scream, cat)])
+    _show_style_weight()
     _show_style_scale(wave)
     _show_steady_shots(scream, cat)
 
@@ -55,13 +60,22 @@ def _show_style_scale(style: StyleTransform) -> None:
     large = _wall_of_photographs()
     small = np.asarray(Image.fromarray(large).resize(SMALL, Image.Resampling.BOX))
     scaled = ControlledTransform(style, Controls(style_scale=STYLE_SCALE))
-    delivery, preview, unscaled = _paint(scaled, large), _paint(scaled, small), _paint(style, large)
+    delivery, preview_480p, unscaled = _paint(scaled, large), _paint(scaled, small), _paint(style, large)
     ratio = SMALL[1] / LARGE[1]
     small_view = tuple(round(edge * ratio) for edge in VIEW)
-    _save("style-scale", [_crop(preview, small_view), _crop(delivery, VIEW), _crop(unscaled, VIEW)])
+    _save("style-scale", [_crop(preview_480p, small_view), _crop(delivery, VIEW), _crop(unscaled, VIEW)])
     painted = torch.from_numpy(_paint(style, small)).permute(2, 0, 1)[None].float()
     enlarged = resize(painted, (LARGE[1], LARGE[0]))[0].permute(1, 2, 0).round().clamp(0, 255).to(torch.uint8).numpy()
     _save("style-scale-detail", [_crop(picture, DETAIL) for picture in (large, enlarged, delivery)])
+
+
+def _show_style_weight() -> None:
+    """From a photograph's own style to the painting's."""
+    portrait = skimage.data.astronaut()[:384]
+    own = networks_for(portrait)["best"]
+    style = load_checkpoint(_model("scream"), "best")
+    weighted = [interpolate(own, style, weight) for weight in (0, 0.33, 0.66, 1)]
+    _save("style-weight", [portrait, *(preview(network, portrait) for network in weighted)])
 
 
 def _wall_of_photographs() -> Picture:
@@ -89,7 +103,7 @@ def _style(name: str) -> StyleTransform:
 
 def _blend(first: str, second: str) -> StyleTransform:
     """Half of each."""
-    blended = StyleTransform.blended(_model(first), _model(second), 0.5, _choice(), quality="best")
+    blended = StyleTransform.blended(_model(first), [(_model(second), 0.5)], _choice(), quality="best")
     if blended is None:
         raise SystemExit(f"{first} and {second} have no network in common")
     return blended

@@ -167,6 +167,7 @@ class ClipSettings(Record):
         engine: the library that computes: ``torch`` or ``openvino``.
         media_container: suffix of the delivered file: ``mp4``, ``mov`` or ``mkv``.
         strength, keep_colors, style_scale: see :class:`dagster_project.style_transfer.controls.Controls`.
+        style_weight: 0..1, from the clip's own style, see :mod:`assets.own_style`, to that of the painting.
         steady_shots: whether all frames of a shot are painted by one set of statistics.
         second: another style to mix in.
     """
@@ -182,6 +183,7 @@ class ClipSettings(Record):
     strength: float = 1.0
     keep_colors: bool = False
     style_scale: float | None = None
+    style_weight: float = 1.0
     steady_shots: bool = False
     second: SecondStyle | None = None
 
@@ -213,17 +215,20 @@ class ClipSettings(Record):
             parts.append("steady shots")
         if self.quality != "best":
             parts.append(self.quality)
+        if self.style_weight != 1:
+            parts.append(f"style weight {self.style_weight}")
         return digest_of(parts)
 
     def describe_controls(self) -> str:
         """The controls that are set, for people; "none" if none is."""
         strength = [f"strength {self.strength:.4g}"] if self.strength != 1 else []
+        weight = [f"style weight {self.style_weight:.4g}"] if self.style_weight != 1 else []
         colors = ["colors of the source"] if self.keep_colors else []
         is_usual = self.style_scale in (None, USUAL_STYLE_SCALE)
         scale = [] if is_usual else [f"brush {self.style_scale:.4g} of the height"]
         steady = ["steady shots"] if self.steady_shots else []
         second = [f"{self.second.share:.4g} of {self.second.style}"] if self.second else []
-        return ", ".join([*second, *strength, *colors, *scale, *steady]) or "none"
+        return ", ".join([*second, *strength, *weight, *colors, *scale, *steady]) or "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

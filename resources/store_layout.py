@@ -238,6 +238,10 @@ class ContentKeys:
         """What the shot that begins with frame ``start`` is painted by, if its statistics are frozen."""
         return f"{self.intermediates}/styled/{look[:DIGEST_LENGTH]}/shot-{start:06d}.json"
 
+    def own_style(self, look: str) -> str:
+        """The clip's own style, as a style file, if the look is made with a share of it."""
+        return f"{self.intermediates}/styled/{look[:DIGEST_LENGTH]}/own-style.safetensors"
+
     def styled_times(self, look: str, segment: int) -> str:
         """How long each frame of a segment took, in that look."""
         return f"{self.intermediates}/styled/{look[:DIGEST_LENGTH]}/times-{segment:03d}.parquet"

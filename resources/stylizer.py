@@ -5,6 +5,7 @@ CUDA.
 """
 
 import dataclasses
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,11 +70,19 @@ class StylizerResource(dg.ConfigurableResource):
         height: int,
         scratch: Path,
         memory_steps_down: int = 0,
+        own_style_key: str | None = None,
     ) -> FrameTransform:
         """The transform that ``settings`` name, for frames of ``width`` x ``height`` pixels.
 
-        ``memory_steps_down`` earlier processes that painted such frames were stopped for lack of memory: a style takes
-        less each time; other transforms do as they like.
+        Args:
+            store: where the checkpoints lie.
+            settings: the look.
+            width: of the frames.
+            height: of the frames.
+            scratch: an existing folder for temporary files.
+            memory_steps_down: so many earlier processes that painted such frames were stopped for lack of memory: a
+                style takes less each time; other transforms do as they like.
+            own_style_key: where the clip's own style lies, for a style weight below 1.
 
         Raises:
             StyleError: it cannot be made here, or its code is another than when it was chosen.
@@ -99,12 +108,19 @@ class StylizerResource(dg.ConfigurableResource):
             with store.as_file(key, scratch, sha256=sha256) as checkpoint:
                 return StyleTransform.from_checkpoint(checkpoint, choice, **options)
 
-        if second is not None and not any(map(is_other_transform, (settings.model_key, second.model_key))):
-            with (
-                store.as_file(settings.model_key, scratch, sha256=settings.model_sha256) as first_file,
-                store.as_file(second.model_key, scratch, sha256=second.model_sha256) as second_file,
-            ):
-                blended = StyleTransform.blended(first_file, second_file, second.share, choice, **options)
+        mixed_in: list[tuple[str, str | None, float]] = []
+        if second is not None:
+            mixed_in.append((second.model_key, second.model_sha256, second.share))
+        if own_style_key is not None:
+            mixed_in.append((own_style_key, None, 1 - settings.style_weight))
+        if mixed_in and not any(map(is_other_transform, (settings.model_key, *(key for key, _, _ in mixed_in)))):
+            with ExitStack() as files:
+                first = files.enter_context(store.as_file(settings.model_key, scratch, sha256=settings.model_sha256))
+                others = [
+                    (files.enter_context(store.as_file(key, scratch, sha256=sha256)), share)
+                    for key, sha256, share in mixed_in
+                ]
+                blended = StyleTransform.blended(first, others, choice, **options)
             if blended is not None:
                 return _controlled(blended, dataclasses.replace(controls, share=0.0))
         network = load(settings.model_key, settings.model_sha256)

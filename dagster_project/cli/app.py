@@ -20,6 +20,7 @@ from dagster_project.cli.look_options import (
     StrengthOption,
     StyleOption,
     StyleScaleOption,
+    StyleWeightOption,
 )
 from dagster_project.cli.operator_commands import HomeOption
 from dagster_project.cli.terminal import exit_codes, say
@@ -52,6 +53,7 @@ def video(
         Path | None, typer.Option("--output", help="Copy the result to this .mp4, .mov or .mkv file.")
     ] = None,
     strength: StrengthOption = None,
+    style_weight: StyleWeightOption = None,
     keep_colors: KeepColorsOption = None,
     style_scale: StyleScaleOption = None,
     steady_shots: SteadyShotsOption = None,
@@ -80,6 +82,7 @@ def video(
                 style=style,
                 quality=quality or "unchanged",
                 strength=strength,
+                style_weight=style_weight,
                 keep_colors=keep_colors,
                 style_scale=style_scale,
                 steady_shots=steady_shots,

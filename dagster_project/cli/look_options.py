@@ -19,6 +19,12 @@ QualityOption = Annotated[
 StrengthOption = Annotated[
     float | None, typer.Option("--strength", help="0 to 1, from the source to the painted picture. [default: 1]")
 ]
+StyleWeightOption = Annotated[
+    float | None,
+    typer.Option(
+        "--style-weight", help="0 to 1, from the clip's own style to the painting's: fainter strokes. [default: 1]"
+    ),
+]
 KeepColorsOption = Annotated[
     bool | None,
     typer.Option("--keep-colors/--no-keep-colors", help="Brightness from the paint, colors from the source."),

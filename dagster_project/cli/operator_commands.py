@@ -14,6 +14,7 @@ from dagster_project.cli.look_options import (
     StrengthOption,
     StyleOption,
     StyleScaleOption,
+    StyleWeightOption,
 )
 from dagster_project.cli.terminal import EXIT_FAILURE, exit_codes, say
 from dagster_project.settings import load_settings
@@ -68,6 +69,7 @@ def restyle(
     style: StyleOption = None,
     quality: QualityOption = None,
     strength: StrengthOption = None,
+    style_weight: StyleWeightOption = None,
     keep_colors: KeepColorsOption = None,
     style_scale: StyleScaleOption = None,
     steady_shots: SteadyShotsOption = None,
@@ -84,6 +86,7 @@ def restyle(
             style=style,
             quality=quality or "unchanged",
             strength=strength,
+            style_weight=style_weight,
             keep_colors=keep_colors,
             style_scale=style_scale,
             steady_shots=steady_shots,

@@ -3,8 +3,10 @@
 import hashlib
 from pathlib import Path
 
+import torch
 from safetensors import safe_open
 
+from dagster_project.style_transfer.blending import can_interpolate
 from dagster_project.style_transfer.conditional import ConditionalNet
 from dagster_project.style_transfer.network import ANY_PAINTING_SIZE, SLIM_SIZE, TransformerNet
 from dagster_project.style_transfer.pictures import Picture
@@ -18,20 +20,31 @@ FAST_SIZE = QuarterSize(channels=64, blocks=4)
 WEIGHTS = Path(__file__).parent / "weights"
 
 
-def load_conditional(quality: Quality) -> ConditionalNet:
+def load_conditional(quality: Quality, weights: Path = WEIGHTS) -> ConditionalNet:
     """The network of ``quality`` for all styles, in evaluation mode, float32, without gradients."""
     network = ConditionalNet(_empty(quality))
-    with safe_open(WEIGHTS / f"{quality}.safetensors", framework="pt") as stored:
+    with safe_open(weights / f"{quality}.safetensors", framework="pt") as stored:
         network.load_state_dict({name: stored.get_tensor(name).float() for name in stored.keys()})  # noqa: SIM118
     if isinstance(network.network, QuarterNet):
         network.network.equalize_pixels_()  # the file's 16 bits round it away
     return network.eval().requires_grad_(False)
 
 
-def networks_for(painting: Picture) -> dict[Quality, StyleNet]:
-    """The networks that paint like ``painting``, uint8 RGB ``(H, W, 3)``, of every quality."""
-    vector = predict_style(load_predictor(), painting)
+def networks_for(*pictures: Picture) -> dict[Quality, StyleNet]:
+    """The networks that paint like ``pictures``, uint8 RGB ``(H, W, 3)``, of every quality.
+
+    Several pictures are one style, halfway between theirs. The pictures may be the frames that are to be painted: the
+    style that they have themselves changes them least, see Ghiasi et al., "Exploring the structure of a real-time,
+    arbitrary neural artistic stylization network", 2017.
+    """
+    predictor = load_predictor()
+    vector = torch.stack([predict_style(predictor, picture) for picture in pictures]).mean(dim=0)
     return {quality: load_conditional(quality).with_style(vector) for quality in QUALITIES}
+
+
+def is_any_painting(network: StyleNet, quality: Quality) -> bool:
+    """Whether ``network`` was made or refined from that of ``quality`` for all styles."""
+    return can_interpolate(network, _empty(quality))
 
 
 def _empty(quality: Quality) -> StyleNet:

@@ -80,20 +80,31 @@ class StyleTransform:
     def blended(
         cls,
         first: Path,
-        second: Path,
-        share: float,
+        others: Sequence[tuple[Path, float]],
         choice: EngineChoice,
         *,
         quality: Quality,
         memory_steps_down: int = 0,
     ) -> Self | None:
-        """One network for two styles, ``share`` (0..1) of the second; None where they have no network in common."""
-        networks = load_checkpoint(first, quality), load_checkpoint(second, quality)
-        if not can_interpolate(*networks):
-            return None
+        """One network for several styles; None where they have no network in common.
+
+        Args:
+            first: a checkpoint.
+            others: checkpoints, each with its share (0..1) of what the blend is once it is in.
+            choice: see above.
+            quality: which networks of the files.
+            memory_steps_down: see above.
+        """
+        blend, digests = load_checkpoint(first, quality), [checkpoint_digest(first)]
+        for path, share in others:
+            other = load_checkpoint(path, quality)
+            if not can_interpolate(blend, other):
+                return None
+            blend = interpolate(blend, other, share)
+            digests += [checkpoint_digest(path), str(share)]
         return cls(
-            interpolate(*networks, share),
-            weights_digest=_combine(checkpoint_digest(first), checkpoint_digest(second), str(share), quality),
+            blend,
+            weights_digest=_combine(*digests, quality),
             choice=choice,
             memory_steps_down=memory_steps_down,
         )

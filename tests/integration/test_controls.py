@@ -10,16 +10,20 @@ import av
 import dagster as dg
 import numpy as np
 import pytest
+import skimage.data
+from PIL import Image
 
 from assets.failures import explained_failures
 from resources.build import build_resources
 from resources.records import ClipSettings
+from tests.clips import run_ffmpeg
 from tests.conftest import Restyle, Stylize
 from tests.landing import Landing, open_landing
 
 Clip = Callable[[str], Path]
-CONTROLS = ("--strength", "0.5", "--keep-colors", "--style-scale", "0.15", "--blend-with", "scream", "--blend", "0.30")
-NO_CONTROLS = ("--strength", "1", "--no-keep-colors", "--style-scale", "0.01667", "--blend", "0")
+BLEND = ("--blend-with", "scream", "--blend", "0.30")
+CONTROLS = ("--strength", "0.5", "--style-weight", "0.4", "--keep-colors", "--style-scale", "0.15", *BLEND)
+NO_CONTROLS = ("--strength", "1", "--style-weight", "1", "--no-keep-colors", "--style-scale", "0.01667", "--blend", "0")
 
 
 @pytest.fixture
@@ -75,7 +79,8 @@ def test_controls_on_the_command_line_stay_until_they_are_switched_off(clip: Cli
     source = clip("constant_rate")
     plain = restyle(source)
     controlled = restyle(source, *CONTROLS)
-    assert controlled["controls"] == "0.3 of scream, strength 0.5, colors of the source, brush 0.15 of the height"
+    told = "0.3 of scream, strength 0.5, style weight 0.4, colors of the source, brush 0.15 of the height"
+    assert controlled["controls"] == told
     assert _levels_away(source, Path(controlled["output"])) < 0.75 * _levels_away(source, Path(plain["output"]))
     settings = json.loads(Path(controlled["receipt"]).read_text())["settings"]
     assert (settings["strength"], settings["keep_colors"], settings["style_scale"]) == (0.5, True, 0.15)
@@ -84,6 +89,38 @@ def test_controls_on_the_command_line_stay_until_they_are_switched_off(clip: Cli
     assert (again["output"], again["segments"]["styled"]) == (controlled["output"], 0)
     back = restyle(source, *NO_CONTROLS)
     assert (back["output"], back["segments"]["styled"], back["controls"]) == (plain["output"], 0, "none")
+
+
+def test_a_style_weight_goes_from_the_clips_own_style_to_the_paintings_and_is_the_same_in_every_run(
+    landing: Landing, tmp_path: Path
+) -> None:
+    still, source, distances = tmp_path / "still.png", tmp_path / "film.mp4", {}
+    Image.fromarray(skimage.data.coffee()).save(still)
+    glide = ("-vf", "crop=256:144:100+n:60", "-frames:v", "9", "-pix_fmt", "yuv420p")
+    run_ffmpeg("-framerate", "24", "-loop", "1", "-i", still, *glide, source)
+    landing.put("film.mp4", source)
+    for weight in (1, 0.5, 0):
+        landing.wish("film.mp4", style_weight=weight)
+        landing.deliver("film.mp4")
+        distances[weight] = _levels_away(source, Path(landing.store.location(_latest(landing)["video_key"])))
+    assert distances[0] < distances[0.5] < distances[1]
+    (key,) = [it.key for it in landing.store.list("work/film/") if it.key.endswith("own-style.safetensors")][-1:]
+    assert _receipt_settings(landing)["controls"] == "style weight 0"
+    video = landing.store.read_bytes(_latest(landing)["video_key"])
+    for chunk in [it.key for it in landing.store.list("work/film/") if "/styled/" in it.key and it.key != key]:
+        landing.store.delete(chunk)
+    assert landing.run("style_segment_job", "film|000").success
+    assert landing.run("deliver_clip_job", "film").success
+    assert landing.store.read_bytes(_latest(landing)["video_key"]) == video
+
+
+def test_a_style_weight_needs_a_network_of_ours(landing: Landing, clip: Clip) -> None:
+    landing.put("film.mp4", clip("one_frame"))
+    landing.deliver("film.mp4")
+    config = {"style": "lanterns", "style_weight": 0.5}
+    result = landing.run("choose_look_job", "film", {"ops": {"clip_settings": {"config": config}}})
+    (failure,) = explained_failures(landing.instance, result.run_id)
+    assert "'style_weight' needs a style that was made by this version; 'lanterns' has a network" in failure.message
 
 
 def test_controls_in_the_run_config_reach_the_delivery(landing: Landing, clip: Clip) -> None:

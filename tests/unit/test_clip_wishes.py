@@ -15,10 +15,17 @@ def parse(document: str) -> ClipSettingsConfig:
 
 
 def test_every_control_can_be_wished_for_and_switched_off() -> None:
-    wishes = {"strength": 0.7, "keep_colors": True, "style_scale": 0.025, "blend_with": "scream", "blend": 0.3}
+    wishes = {
+        "strength": 0.7,
+        "style_weight": 0.4,
+        "keep_colors": True,
+        "style_scale": 0.025,
+        "blend_with": "scream",
+        "blend": 0.3,
+    }
     wishes["quality"] = "fast"
     assert parse(json.dumps(wishes)).model_dump(exclude_none=True, exclude={"media_container"}) == wishes
-    nothing = {"strength": 1, "keep_colors": False, "style_scale": 0, "blend": 0}
+    nothing = {"strength": 1, "style_weight": 1, "keep_colors": False, "style_scale": 0, "blend": 0}
     assert parse(json.dumps(nothing)).model_dump(exclude_none=True, exclude={"media_container", "quality"}) == nothing
 
 
@@ -43,7 +50,7 @@ def test_every_control_can_be_wished_for_and_switched_off() -> None:
         ),
         (
             '{"strenght": 0.5}',
-            "unknown key 'strenght'; expected style, quality, media_container, strength, keep_colors",
+            "unknown key 'strenght'; expected style, quality, media_container, strength, style_weight, keep_colors",
         ),
     ],
 )

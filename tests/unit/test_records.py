@@ -93,6 +93,7 @@ def test_the_look_depends_on_every_control_and_on_the_model_of_the_second_style(
         {},
         {"strength": 0.5},
         {"keep_colors": True},
+        {"style_weight": 0.5},
         {"style_scale": 0.025},
         {"second": SECOND},
         {"second": replace(SECOND, share=0.4)},

@@ -1,0 +1,57 @@
+"""A clip's own style: what its frames look like before anybody paints them.
+
+A look with a style weight below 1 goes that part of the way from it to the painting. It is made once, by whichever step
+comes first, and kept as a style file beside the styled chunks: all steps paint with the same bits.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from assets.source_pictures import source_pictures
+from dagster_project.errors import PreconditionError
+from dagster_project.frame_transform import Picture
+from dagster_project.video.plan import Segment
+from resources.content import read_manifest, read_plan
+from resources.media_store import MediaStore
+from resources.records import ClipSettings, SegmentRecord
+from resources.store_layout import ContentKeys
+
+NUM_FRAMES: Final = 3
+"""That are looked at: in the middle of each third of the clip."""
+
+
+def find_own_style(
+    store: MediaStore,
+    keys: ContentKeys,
+    settings: ClipSettings,
+    ensure_split: Callable[[Segment], SegmentRecord],
+    folder: Path,
+) -> str | None:
+    """Where the clip's own style lies, which is made if it does not; None for a look that has nothing of it."""
+    if settings.style_weight == 1:
+        return None
+    key = keys.own_style(settings.look)
+    if store.stat(key) is None:
+        from dagster_project.style_transfer.any_painting import networks_for
+        from dagster_project.style_transfer.style_file import save_style_file
+
+        file = folder / "own-style.safetensors"
+        networks = networks_for(*_frames(store, keys, ensure_split, folder))
+        save_style_file(networks, file, card={"title": keys.clip}, sample_jpeg=b"")
+        with suppress(PreconditionError):  # another step was first, and machines may differ in the last bits
+            store.put(key, file, if_absent=True)
+    return key
+
+
+def _frames(
+    store: MediaStore, keys: ContentKeys, ensure_split: Callable[[Segment], SegmentRecord], folder: Path
+) -> Iterator[Picture]:
+    track, plan = read_manifest(store, keys).video, read_plan(store, keys)
+    wanted = {third * track.num_frames // (2 * NUM_FRAMES) for third in range(1, 2 * NUM_FRAMES, 2)}
+    for segment in plan.segments:
+        if any(segment.start <= frame < segment.stop for frame in wanted):
+            for chunk in ensure_split(segment).chunks:
+                for _, picture in source_pictures(store, chunk, track, wanted, folder):
+                    yield picture
