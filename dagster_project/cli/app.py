@@ -144,6 +144,21 @@ def refine(
             say(line)
 
 
+@app.command()
+def combine(
+    pictures: Annotated[list[Path], typer.Argument(metavar="PICTURE...", help="Two pictures or more.")],
+    name: Annotated[str, typer.Option(help="Name of the style.")],
+    home: HomeOption = None,
+) -> None:
+    """Make one style from several pictures: those of a brand, say. It lies in the middle of theirs."""
+    with exit_codes(resume_hint="nothing was stored"):
+        from dagster_project.cli.combine_command import combine_pictures
+
+        paths = [picture.expanduser().absolute() for picture in pictures]
+        for line in combine_pictures(paths, name=name, settings=_local_settings(home)):
+            say(line)
+
+
 @app.command("export-style")
 def export(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the style.")],

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -81,3 +82,40 @@ def test_styles_are_chosen_by_looking(painting: Path, clip: Clip, stylize: Styli
         before, after = (np.asarray(picture.convert("RGB").crop((8 + 408 * i, 8, 400 + 408 * i, 200))) for i in (0, 1))
         assert picture.width == 2 * 408 + 8
     assert np.abs(before.mean((0, 1)) - after.mean((0, 1))).max() > 5
+
+
+def test_pictures_of_a_brand_are_one_style_between_theirs(
+    painting: Path, clip: Clip, restyle: Restyle, stylize: Stylize, home: Path, tmp_path: Path
+) -> None:
+    teal = tmp_path / "teal.png"
+    grain = np.random.default_rng(0).integers(0, 40, (180, 200, 1))
+    Image.fromarray((grain + np.array([0, 110, 110])).astype(np.uint8)).save(teal)
+    made = stylize("combine", painting, teal, "--name", "acme", "--home", home)
+    assert (made.returncode, made.stderr) == (0, "")
+    assert made.stdout.startswith("style acme, from 2 pictures")
+    assert "Acme. From 2 pictures." in stylize("styles", "--home", home).stdout
+    frames = {}
+    for style in (painting, "acme", teal):
+        report = restyle(clip("one_frame"), "--style", style, "--home", home)
+        with av.open(report["output"]) as container:
+            frames[str(style)] = next(container.decode(video=0)).to_ndarray(format="rgb24").astype(int)
+    stripes, acme, plain = frames.values()
+    assert np.abs(acme - stripes).mean() < np.abs(plain - stripes).mean()
+    assert np.abs(acme - plain).mean() < np.abs(plain - stripes).mean()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("missing.png", "--name", "acme"), "expected 2 to 100; a single one is a style by itself"),
+        (("missing.png", "none.png", "--name", "acme"), "missing.png': there is no such picture"),
+        (("missing.png", "none.png", "--name", "scream"), "'scream' is a shipped style"),
+    ],
+)
+def test_what_cannot_be_combined_is_one_line(
+    arguments: tuple[str, ...], expected: str, stylize: Stylize, home: Path
+) -> None:
+    result = stylize("combine", *arguments, "--home", home)
+    assert result.returncode == 2
+    assert len(result.stderr.splitlines()) == 1
+    assert expected in result.stderr
