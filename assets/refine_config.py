@@ -32,8 +32,11 @@ class RefineConfig(dg.Config):
         le=MAX_STROKE_SIDE,
         description="Shorter side of the painting as judged: larger makes larger strokes.",
     )
-    style_weight: float = Field(
-        default=_DEFAULT.style_weight, gt=0, description="More brings more strokes, and less of the photograph."
+    stroke_weight: float = Field(
+        default=_DEFAULT.stroke_weight, gt=0, description="More brings more strokes, and less of the photograph."
+    )
+    face_weight: float = Field(
+        default=_DEFAULT.face_weight, ge=0, description="More keeps faces closer to the photograph's."
     )
     seed: int = Field(default=0, ge=0, description="Of crops, movements and noise.")
     checkpoint_every: int = Field(default=10, ge=1, description="Iterations between two checkpoints.")
@@ -54,6 +57,7 @@ class RefineConfig(dg.Config):
         return RefineRecipe(
             iterations=self.iterations,
             stroke_side=self.stroke_side,
-            style_weight=self.style_weight,
+            stroke_weight=self.stroke_weight,
+            face_weight=self.face_weight,
             seed=self.seed,
         )

@@ -8,7 +8,7 @@ from typing import Final
 SCAN: Final = "2"  # source_video: manifest and plan
 TRACKS: Final = "1"  # audio_track: packet digests
 SPLIT: Final = "1"  # frames: lossless chunks
-REFINE: Final = "1"  # style_model: what refining makes of a picture
+REFINE: Final = "2"  # style_model: what refining makes of a picture
 STYLE: Final = "5"  # styled_frames: what the transform makes of pixels
 ENCODE: Final = "1"  # styled_frames: how styled pixels become H.264 chunks
 REPORT: Final = "1"  # processing_report, all_clips_report: tables and plots

@@ -66,7 +66,7 @@ def gather_styles(data: Path, photographs: list[Picture], count: int, seed: int 
         elif kind < 0.85:
             picture = photographs[numbers.integers(len(photographs))]
         else:
-            picture = _texture(numbers)
+            picture = random_texture(numbers)
         vectors.append(predict_style(predictor, _recolored(_crop(picture, numbers), numbers)))
     return Bank(torch.stack(vectors), len(paintings))
 
@@ -93,7 +93,7 @@ def _recolored(picture: Picture, numbers: np.random.Generator) -> Picture:
     return picture
 
 
-def _texture(numbers: np.random.Generator) -> Picture:
+def random_texture(numbers: np.random.Generator) -> Picture:
     """Soft or hard-edged blots of three to six colors."""
     palette = numbers.random((int(numbers.integers(3, 7)), 3))
     heights = _blots(numbers, 6, 64) + 0.5 * _blots(numbers, 20, 128)

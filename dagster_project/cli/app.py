@@ -112,9 +112,12 @@ def refine(
     stroke_side: Annotated[
         int, typer.Option(min=MIN_STROKE_SIDE, max=MAX_STROKE_SIDE, help="Larger makes larger strokes, in pixels.")
     ] = RECIPE.stroke_side,
-    style_weight: Annotated[
+    stroke_weight: Annotated[
         float, typer.Option(min=0.1, max=100, help="More brings more strokes, and less of the photograph.")
-    ] = RECIPE.style_weight,
+    ] = RECIPE.stroke_weight,
+    face_weight: Annotated[
+        float, typer.Option(min=0, max=100, help="More keeps faces closer to the photograph's.")
+    ] = RECIPE.face_weight,
     seed: Annotated[int, typer.Option(min=0, help="Another seed, another result.")] = 0,
     restart: Annotated[
         bool, typer.Option("--restart", help="Begin anew, even if this was refined or begun before.")
@@ -133,7 +136,8 @@ def refine(
             iterations=iterations,
             content=[str(place.expanduser().absolute()) for place in content or []],
             stroke_side=stroke_side,
-            style_weight=style_weight,
+            stroke_weight=stroke_weight,
+            face_weight=face_weight,
             seed=seed,
             restart=restart,
         )

@@ -5,9 +5,13 @@ between the layers of a network, and a painting in pastels counts as much as one
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
+
+from dagster_project.style_transfer.crops import Box
+from dagster_project.style_transfer.looks.hatch import BLOCK, FLAT_LEVELS, MIN_BLOCKS, UNSEEN_LEVELS, rings
 
 EPSILON = 1e-8
 """Keeps a layer that is silent for the target (all zero) from dividing by zero."""
@@ -17,6 +21,12 @@ LUMINANCE = (0.299, 0.587, 0.114)
 
 COARSE_PIXELS = 8
 """Side of the squares over which colors are averaged: about a brush stroke, so that strokes themselves stay free."""
+
+FACE_GRIDS = (12, 24)
+"""Squares each way in which faces are compared: a mouth and an eye are two to four of the larger ones."""
+
+PATTERN_PEAK = 2.5
+"""Times the median of its ring above which power is a pattern's; below what ``looks.hatch`` finds."""
 
 PALETTE_PIXELS = 4
 """Side of the squares over which colors are averaged before palettes are compared."""
@@ -55,11 +65,86 @@ def edge_distance(pictures: torch.Tensor, originals: torch.Tensor) -> torch.Tens
     return (_structure(pictures) - _structure(originals)).abs().mean()
 
 
+def _luminance(pictures: torch.Tensor) -> torch.Tensor:
+    """``(N, 3, H, W)`` to ``(N, 1, H, W)``."""
+    return (pictures * pictures.new_tensor(LUMINANCE).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+
+
 def _structure(pictures: torch.Tensor) -> torch.Tensor:
-    luminance = (pictures * pictures.new_tensor(LUMINANCE).view(1, 3, 1, 1)).sum(dim=1, keepdim=True)
+    luminance = _luminance(pictures)
     luminance = luminance - luminance.mean(dim=(2, 3), keepdim=True)
     spread = (luminance.var(dim=(2, 3), keepdim=True) + 1e-4).sqrt() + 0.05
     return F.avg_pool2d(luminance, 2) / spread
+
+
+def face_distance(pictures: torch.Tensor, originals: torch.Tensor, faces: Sequence[Box | None]) -> torch.Tensor:
+    """How far painted faces are built otherwise than the faces, 0 to 2: mean over the faces; 0 if there are none.
+
+    One minus the correlation of luminance and of its gradients in grids of ``FACE_GRIDS`` squares: the same for a face
+    of 30 pixels as for one of 200, whatever its colors and its contrast.
+
+    Args:
+        pictures: ``(N, 3, H, W)``, values 0..1.
+        originals: the same shape.
+        faces: where each has one.
+    """
+    found, wanted = _luminance(pictures), _luminance(originals)
+    distances = [
+        _unlikeness(
+            found[index : index + 1, :, top:bottom, left:right], wanted[index : index + 1, :, top:bottom, left:right]
+        )
+        for index, face in enumerate(faces)
+        if face is not None
+        for left, top, right, bottom in [face]
+    ]
+    return torch.stack(distances).mean() if distances else pictures.new_zeros(())
+
+
+def _unlikeness(found: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Of two faces ``(1, 1, H, W)``."""
+    distances = []
+    for side in FACE_GRIDS:
+        grids = [F.adaptive_avg_pool2d(face, side) for face in (found, wanted)]
+        distances += [1 - _correlation(*(grid - grid.mean() for grid in grids))]
+        distances += [1 - _correlation(*map(_gradients, grids))]
+    return torch.stack(distances).mean()
+
+
+def _gradients(grid: torch.Tensor) -> torch.Tensor:
+    corner = grid[..., :-1, :-1]
+    return torch.stack([grid[..., 1:, :-1] - corner, grid[..., :-1, 1:] - corner])
+
+
+def _correlation(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    return (first * second).sum() / (first.square().sum() * second.square().sum() + EPSILON).sqrt()
+
+
+def pattern(pictures: torch.Tensor, originals: torch.Tensor) -> torch.Tensor:
+    """Share 0..1 of the fine texture of ``(N, 3, H, W)`` pictures, values 0..1, that is a regular pattern.
+
+    As :mod:`looks.hatch` measures it, where the originals are flat; 0 if too little of them is. Its blocks overlap
+    here, for crops have few, and peaks count from ``PATTERN_PEAK`` on.
+    """
+    if min(pictures.shape[-2:]) < BLOCK:
+        return pictures.new_zeros(())
+    flat = F.avg_pool2d(_blocks(originals)[:, None], 2).flatten(1).std(dim=1) < FLAT_LEVELS / 255
+    if int(flat.sum()) < MIN_BLOCKS:
+        return pictures.new_zeros(())
+    blocks = _blocks(pictures)[flat]
+    window = torch.hann_window(BLOCK, device=pictures.device)
+    window = torch.outer(window, window)
+    centered = blocks - blocks.mean(dim=(1, 2), keepdim=True)
+    power = torch.fft.fft2(centered * window).abs().square().mean(dim=0)
+    power = power + (UNSEEN_LEVELS / 255) ** 2 * window.square().sum()
+    of_rings = [power[torch.from_numpy(ring).to(power.device)] for ring in rings()]
+    peaks = [F.relu(of_ring - PATTERN_PEAK * of_ring.detach().median()).sum() for of_ring in of_rings]
+    return torch.stack(peaks).sum() / torch.cat(of_rings).sum()
+
+
+def _blocks(pictures: torch.Tensor) -> torch.Tensor:
+    """Luminance of squares that overlap by half: ``(B, BLOCK, BLOCK)``."""
+    squares = _luminance(pictures)[:, 0].unfold(1, BLOCK, BLOCK // 2).unfold(2, BLOCK, BLOCK // 2)
+    return squares.reshape(-1, BLOCK, BLOCK)
 
 
 def color_distance(pictures: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from dagster_project.errors import StyleError
 from dagster_project.style_transfer import losses
 from dagster_project.style_transfer.any_painting import load_conditional, networks_digest
+from dagster_project.style_transfer.crops import CropSampler
 from dagster_project.style_transfer.judge import StyleJudge
 from dagster_project.style_transfer.network import TransformerNet, repaint
 from dagster_project.style_transfer.pictures import Picture
@@ -27,9 +28,6 @@ from dagster_project.style_transfer.refine_checkpoint import Checkpoints, Refini
 from dagster_project.style_transfer.refine_recipe import RefineRecipe
 from dagster_project.style_transfer.style_network import StyleNet
 from dagster_project.style_transfer.tensors import to_tensor
-
-MAX_REDUCTION = 3
-"""A crop is taken from at most so many times as many pixels each way as it will have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +56,9 @@ class RefineProgress:
 
     def describe(self) -> str:
         """Quality and distances in one short line."""
-        distances = [f"{name} {self.distances[name]:.3f}" for name in ("strokes", "style", "edges", "colors")]
+        distances = [
+            f"{name} {self.distances[name]:.3f}" for name in ("strokes", "style", "edges", "faces", "pattern", "colors")
+        ]
         return f"{self.quality}: {'  '.join(distances)}  shift {self.distances['shift'] * 1e3:.2f}e-3"
 
 
@@ -84,7 +84,7 @@ class _Lesson:
     Attributes:
         judge: of the painting.
         colorist: paints the colors to be kept.
-        photographs: to take crops from.
+        crops: what is painted.
         recipe: weights and sizes.
         qualities: all that are refined, in order.
         device: of the networks.
@@ -92,7 +92,7 @@ class _Lesson:
 
     judge: StyleJudge
     colorist: StyleNet
-    photographs: Sequence[Picture]
+    crops: CropSampler
     recipe: RefineRecipe
     qualities: Sequence[Quality]
     device: str
@@ -136,7 +136,7 @@ def refine_style(
     lesson = _Lesson(
         judge=judge,
         colorist=_start("best", judge, device),
-        photographs=photographs,
+        crops=CropSampler(photographs, side=recipe.needed_side, inside=recipe.crop_size),
         recipe=recipe,
         qualities=qualities,
         device=device,
@@ -225,9 +225,11 @@ def _refine(
 
 def _weighted(terms: Mapping[str, torch.Tensor], recipe: RefineRecipe) -> torch.Tensor:
     return (
-        recipe.style_weight * terms["strokes"]
+        recipe.stroke_weight * terms["strokes"]
         + recipe.vector_weight * terms["style"]
         + recipe.edge_weight * terms["edges"]
+        + recipe.face_weight * terms["faces"]
+        + recipe.pattern_weight * terms["pattern"]
         + recipe.color_weight * terms["colors"]
         + recipe.content_weight * terms["content"]
         + recipe.palette_weight * terms["palette"]
@@ -239,7 +241,8 @@ def _terms(state: RefiningState, lesson: _Lesson) -> dict[str, torch.Tensor]:
     """Repaint two windows of each crop, the second moved, noisy and a little brighter or darker, and judge them."""
     recipe, judge, generator = lesson.recipe, lesson.judge, state.generator
     size, count = recipe.crop_size, recipe.batch_size
-    crops = sample_crops(lesson.photographs, recipe, generator).to(lesson.device)
+    drawn = lesson.crops.draw(count, generator)
+    crops = drawn.pictures.to(lesson.device)
     down, right = (_randint(0, recipe.max_shift, generator) for _ in range(2))
     first = crops[..., :size, :size]
     second = crops[..., down : down + size, right : right + size]
@@ -256,27 +259,14 @@ def _terms(state: RefiningState, lesson: _Lesson) -> dict[str, torch.Tensor]:
         "strokes": judge.stroke_distance(seen),
         "style": judge.style_distance(painted[:count]),
         "edges": losses.edge_distance(painted[:count], first),
+        "faces": losses.face_distance(painted[:count], first, drawn.faces),
+        "pattern": losses.pattern(painted, torch.cat([first, second])),
         "colors": losses.color_distance(painted[:count], colors),
         "content": losses.relative_distance(judge.content(seen), content),
         "palette": losses.palette_loss(painted[:count] * 255, judge.palette),
         "restlessness": F.relu(shift - recipe.still_enough).mean(),
         "shift": shift.mean(),
     }
-
-
-def sample_crops(photographs: Sequence[Picture], recipe: RefineRecipe, generator: torch.Generator) -> torch.Tensor:
-    """Random places, scales and mirrorings: ``(batch_size, 3, side, side)``, values 0..1, with room for the shift."""
-    side = recipe.needed_side
-    crops = []
-    for _ in range(recipe.batch_size):
-        picture = photographs[_randint(0, len(photographs) - 1, generator)]
-        taken = _randint(side, min(*picture.shape[:2], MAX_REDUCTION * side), generator)
-        top = _randint(0, picture.shape[0] - taken, generator)
-        left = _randint(0, picture.shape[1] - taken, generator)
-        crop = to_tensor(picture[top : top + taken, left : left + taken]) / 255
-        crop = F.interpolate(crop, size=(side, side), mode="bilinear", antialias=True).clamp(0, 1)
-        crops.append(crop.flip(-1) if _randint(0, 1, generator) else crop)
-    return torch.cat(crops)
 
 
 def _randint(low: int, high: int, generator: torch.Generator) -> int:
@@ -293,7 +283,9 @@ def _progress(
         iteration=lesson.qualities.index(quality) * each + iteration,
         iterations=len(lesson.qualities) * each,
         iterations_per_second=iterations_per_second,
-        distances={name: terms[name].item() for name in ("strokes", "style", "edges", "colors", "shift")},
+        distances={
+            name: terms[name].item() for name in ("strokes", "style", "edges", "faces", "pattern", "colors", "shift")
+        },
     )
 
 

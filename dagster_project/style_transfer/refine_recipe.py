@@ -24,9 +24,11 @@ class RefineRecipe:
         crop_size: side of a window in pixels, a multiple of 8.
         max_shift: largest camera movement between the two windows, in pixels.
         stroke_side: the shorter side to which the painting is resized, in pixels: larger makes larger strokes.
-        style_weight: of the judge's distance from the painting's strokes.
+        stroke_weight: of the judge's distance from the painting's strokes.
         vector_weight: of the distance from the painting's 100 numbers.
         edge_weight: of the distance from the photograph's structure. Faces live by it.
+        face_weight: of the distance from the structure of faces.
+        pattern_weight: of regular patterns where the photograph is flat.
         color_weight: of the distance from the colors that the style has unrefined. Without it a rare color takes over.
         content_weight: of the distance from what the photograph shows.
         palette_weight: of the distance from the painting's palette.
@@ -40,19 +42,21 @@ class RefineRecipe:
         seed: of crops, movements and noise.
     """
 
-    iterations: int = 240
+    iterations: int = 160
     batch_size: int = 2
     crop_size: int = 192
     max_shift: int = 8
     stroke_side: int = 360
-    style_weight: float = 5.0
+    stroke_weight: float = 9.0
     vector_weight: float = 1.0
     edge_weight: float = 1.5
+    face_weight: float = 20.0
+    pattern_weight: float = 1.0
     color_weight: float = 6.0
     content_weight: float = 1.0
     palette_weight: float = 40.0
-    stillness_weight: float = 400.0
-    still_enough: float = 0.6e-3
+    stillness_weight: float = 1500.0
+    still_enough: float = 0.4e-3
     learning_rate: float = 6e-4
     warm_up: float = 0.15
     clip_norm: float = 1.0

@@ -97,7 +97,7 @@ def test_pictures_of_a_brand_are_one_style_between_theirs(
     frames = {}
     for style in (painting, "acme", teal):
         report = restyle(clip("one_frame"), "--style", style, "--home", home)
-        with av.open(report["output"]) as container:
+        with av.open(str(report["output"])) as container:
             frames[str(style)] = next(container.decode(video=0)).to_ndarray(format="rgb24").astype(int)
     stripes, acme, plain = frames.values()
     assert np.abs(acme - stripes).mean() < np.abs(plain - stripes).mean()

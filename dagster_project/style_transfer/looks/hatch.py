@@ -22,10 +22,10 @@ LONGEST_PERIOD: Final = 12.0
 SHORTEST_PERIOD: Final = 2.1
 """Pixels of the patterns that are looked for."""
 
-_FLAT_LEVELS: Final = 5.0
+FLAT_LEVELS: Final = 5.0
 """Standard deviation of the source's luma, of 255, in a block that counts as flat, after a 2x2 average."""
 
-_MIN_BLOCKS: Final = 8
+MIN_BLOCKS: Final = 8
 """With fewer, chance makes peaks."""
 
 _RING_WIDTH: Final = 2.0
@@ -34,7 +34,7 @@ _RING_WIDTH: Final = 2.0
 _PEAK: Final = 3.0
 """Times the median of its ring above which power is a peak's. The mean of 8 blocks of noise rarely gets there."""
 
-_UNSEEN_LEVELS: Final = 1.0
+UNSEEN_LEVELS: Final = 1.0
 """Standard deviation of the white noise, of 255, that is added to every spectrum: what is fainter is not seen."""
 
 
@@ -45,12 +45,12 @@ def hatch(source: Picture, styled: Picture) -> float | None:
         source: RGB ``(H, W, 3)``; tells what is flat.
         styled: the same shape.
     """
-    flat = _blocks(averaged(luma(source), 2), BLOCK // 2).std(axis=(1, 2)) < _FLAT_LEVELS
-    if flat.sum() < _MIN_BLOCKS:
+    flat = _blocks(averaged(luma(source), 2), BLOCK // 2).std(axis=(1, 2)) < FLAT_LEVELS
+    if flat.sum() < MIN_BLOCKS:
         return None
     power = _mean_power(_blocks(luma(styled), BLOCK)[flat])
     in_peaks = in_all = 0.0
-    for ring in _rings():
+    for ring in rings():
         of_ring = power[ring]
         in_peaks += float(np.clip(of_ring - _PEAK * np.median(of_ring), 0, None).sum())
         in_all += float(of_ring.sum())
@@ -63,12 +63,12 @@ def _mean_power(blocks: Plane) -> Plane:
     window = np.outer(window, window)
     centered = blocks - blocks.mean(axis=(1, 2), keepdims=True)
     power = np.square(np.abs(np.fft.fft2(centered * window))).mean(axis=0)
-    return power + _UNSEEN_LEVELS**2 * np.square(window).sum()
+    return power + UNSEEN_LEVELS**2 * np.square(window).sum()
 
 
 @cache
-def _rings() -> list[npt.NDArray[np.bool_]]:
-    """Frequencies of about one length each, ``(BLOCK, BLOCK)``, from the longest period to the shortest."""
+def rings() -> list[npt.NDArray[np.bool_]]:
+    """The rings: frequencies of about one length each, ``(BLOCK, BLOCK)``, from the longest period to the shortest."""
     cycles = np.fft.fftfreq(BLOCK, 1 / BLOCK)
     length = np.hypot(cycles[:, None], cycles[None])
     inner = np.arange(BLOCK / LONGEST_PERIOD, BLOCK / SHORTEST_PERIOD, _RING_WIDTH)

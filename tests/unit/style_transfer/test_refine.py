@@ -22,7 +22,6 @@ from dagster_project.style_transfer.refine import (
     finished,
     preview,
     refine_style,
-    sample_crops,
     step,
 )
 from dagster_project.style_transfer.refine_recipe import RefineRecipe
@@ -93,7 +92,7 @@ def test_the_hinge_calms_what_strokes_make_restless(painting: Picture, photograp
     restless, calm = (
         pan_error(
             refine(
-                painting, photographs, iterations=30, style_weight=20.0, learning_rate=2e-3, stillness_weight=weight
+                painting, photographs, iterations=30, stroke_weight=20.0, learning_rate=2e-3, stillness_weight=weight
             ),
             skimage.data.coffee(),
         )
@@ -165,19 +164,10 @@ def test_progress_counts_the_iterations_of_all_qualities(painting: Picture, phot
     assert all(now.distances["strokes"] > 0 and now.iterations_per_second > 0 for now in seen)
     assert seen[-1].seconds_left == 0
     assert seen[0].seconds_left == pytest.approx(3 / seen[0].iterations_per_second)
-    assert all(word in seen[0].describe() for word in ("best: ", "strokes", "style", "edges", "colors", "shift"))
-
-
-def test_crops_come_from_everywhere_in_every_size_and_both_ways() -> None:
-    recipe = RefineRecipe(**{**TINY, "batch_size": 40})
-    columns = np.tile(np.arange(200, dtype=np.uint8)[None, :, None], (160, 1, 3))
-    crops = sample_crops([columns], recipe, torch.Generator().manual_seed(0))
-    assert crops.shape == (40, 3, 36, 36)
-    assert 0 <= crops.min() <= crops.max() <= 1
-    slopes = (crops[:, 0, 0, -1] - crops[:, 0, 0, 0]) * 255
-    assert slopes.min() < -70
-    assert slopes.max() > 70
-    assert slopes.abs().min() < 50
+    assert all(
+        word in seen[0].describe()
+        for word in ("best: ", "strokes", "style", "edges", "faces", "pattern", "colors", "shift")
+    )
 
 
 @pytest.mark.parametrize(
@@ -256,6 +246,33 @@ def test_edges_tell_a_negative_from_another_contrast() -> None:
     picture = torch.rand(1, 1, 32, 32).expand(-1, 3, -1, -1)
     assert losses.edge_distance(picture * 0.8 + 0.1, picture) < 0.1
     assert losses.edge_distance(1 - picture, picture) > 0.5
+
+
+def test_a_face_is_its_structure_whatever_its_contrast_its_colors_and_what_is_around_it() -> None:
+    picture = torch.rand(2, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    faces = [(10, 20, 60, 80), None]
+    repainted = picture.clone()
+    repainted[0, :, :, 60:] = 0
+    repainted[1] = 0
+    assert losses.face_distance(repainted * 0.3 + 0.1, picture, faces) < 1e-3
+    repainted[0, :, 40:60] = 0.5
+    assert losses.face_distance(repainted, picture, faces) > 0.15
+    assert losses.face_distance(1 - picture, picture, faces) == pytest.approx(2)
+    assert losses.face_distance(1 - picture, picture, [None, None]) == 0
+
+
+def test_a_pattern_is_what_is_regular_where_the_photograph_is_flat() -> None:
+    grain = torch.rand(2, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    rows, columns = torch.meshgrid(torch.arange(128), torch.arange(128), indexing="ij")
+    flat, hatch = torch.full_like(grain, 0.5), 0.03 * torch.sin((rows + columns) * 2 * torch.pi / 7)
+    assert losses.pattern(flat + hatch, flat) > 0.9
+    assert losses.pattern(flat, flat) == 0
+    assert losses.pattern(grain, flat) < 0.01
+    assert losses.pattern(flat + hatch, grain) == 0
+    painted = (flat + hatch).requires_grad_()
+    losses.pattern(painted + 0.1 * grain, flat).backward()
+    assert painted.grad is not None
+    assert (painted.grad * hatch).sum() > 0
 
 
 def test_the_palette_loss_knows_colors_and_how_much_there_is_of_each_but_not_where() -> None:
