@@ -27,7 +27,6 @@ from PIL import Image
 from dagster_project import code_versions
 from dagster_project.errors import StyleError
 from dagster_project.style_transfer.any_painting import networks_digest, networks_for
-from dagster_project.style_transfer.blending import interpolate
 from dagster_project.style_transfer.checkpoint import checkpoint_digest
 from dagster_project.style_transfer.library import (
     CARD_FILE,
@@ -56,7 +55,7 @@ HELD_OUT: Final = "coffee"
 SAMPLE_QUALITY: Final[Quality] = "standard"
 SAMPLE_HEIGHT: Final = 300
 PAINTING_HEIGHT: Final = 320
-TOLD: Final = ("stroke_side", "style_weight", "seed")
+TOLD: Final = ("stroke_side", "stroke_weight", "face_weight", "seed")
 """What the table may say of the recipe, besides the iterations."""
 
 
@@ -77,7 +76,6 @@ class Subject:
     license: str
     border: float
     iterations: int = RefineRecipe().iterations
-    share: float = 1.0
     told: dict[str, Any] = field(default_factory=dict)
 
     def recipe(self, painting: Path, iterations: int | None, photographs: Photographs) -> dict[str, Any]:
@@ -89,7 +87,6 @@ class Subject:
             "painting_sha256": checkpoint_digest(painting),
             "painting_border": self.border,
             "networks_sha256": networks_digest(),
-            "share": self.share,
         }
         if not wanted:
             return common
@@ -149,8 +146,7 @@ def make(subject: Subject, args: argparse.Namespace, photographs: Photographs) -
     checkpoints: dict[Quality, Path] = {
         quality: args.output / f".{subject.slug}-{quality}.refining" for quality in QUALITIES
     }
-    start = networks_for(painting)
-    refined = (
+    networks = (
         refine_style(
             painting=painting,
             photographs=photographs.pictures,
@@ -159,11 +155,8 @@ def make(subject: Subject, args: argparse.Namespace, photographs: Photographs) -
             checkpoints={quality: Checkpoints.in_file(path) for quality, path in checkpoints.items()},
         )
         if recipe["iterations"]
-        else start
+        else networks_for(painting)
     )
-    networks: dict[Quality, StyleNet] = {
-        quality: interpolate(start[quality], network, subject.share) for quality, network in refined.items()
-    }
     metrics = {f"pan_error_{quality}": float(f"{_pan_error(network):.4g}") for quality, network in networks.items()}
     card = StyleCard(
         name=subject.slug,
