@@ -10,9 +10,9 @@ import dagster as dg
 from assets.embedded_pictures import CLIP_BUDGET_BYTES, embed
 from assets.failures import TRANSIENT_RETRIES, failures_explained
 from assets.processing_report import processing_report
-from dagster_project import code_versions
 from resources.media_store import MediaStore
 from resources.report_files import find_clips_table, read_totals, write_clips_table
+from stylize import code_versions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,7 @@ def _at_most_every_quarter_of_an_hour() -> dg.AutomationCondition:
 )
 def all_clips_report(context: dg.AssetExecutionContext, store: dg.ResourceParam[MediaStore]) -> dg.MaterializeResult:
     """What all clips took, a row per clip: speed, waiting, tries, bytes, GPU seconds, estimated cost."""
-    from dagster_project.reports.plots import draw_clips, rendered
+    from stylize.pictures.plots import draw_clips, rendered
 
     with failures_explained():
         table = _updated(store, find_clips_table(store), context.instance)

@@ -17,8 +17,6 @@ from assets.embedded_pictures import CLIP_BUDGET_BYTES, embed
 from assets.failures import TRANSIENT_RETRIES, failures_explained
 from assets.source_video import source_video
 from assets.storage_use import storage_use
-from dagster_project import code_versions
-from dagster_project.errors import DecodeError
 from dagster_project.partitions import clips
 from resources.clip_lease import ClipLease
 from resources.content import current_content, original_file, read_manifest, write_tracks
@@ -26,10 +24,12 @@ from resources.deployment import DecoderResource, ScratchResource
 from resources.media_store import MediaStore
 from resources.records import digest_of
 from resources.store_layout import ContentKeys
+from stylize import code_versions
+from stylize.errors import DecodeError
 
 if TYPE_CHECKING:
-    from dagster_project.video.tracks import TrackDigest
-    from dagster_project.video.waveform import Peaks
+    from stylize.pictures.waveform import Peaks
+    from stylize.video.source.tracks import TrackDigest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +47,8 @@ def read_sound(store: MediaStore, keys: ContentKeys, folder: Path, *, decoder: D
         ObjectMissingError: neither the snapshot of the upload is there nor the upload itself.
         DecodeError: the sound cannot be read.
     """
-    from dagster_project.video.untrusted import scan_tracks
-    from dagster_project.video.waveform import measure_loudness
+    from stylize.pictures.waveform import measure_loudness
+    from stylize.video.untrusted import scan_tracks
 
     loudness: list[Peaks] = []
     seconds = read_manifest(store, keys).video.duration_seconds
@@ -96,7 +96,7 @@ def audio_track(
 
 
 def _pictures(sound: Sound) -> dict[str, Any]:
-    from dagster_project.video.waveform import draw_waveform
+    from stylize.pictures.waveform import draw_waveform
 
     return {"waveform": draw_waveform(sound.loudness)} if sound.loudness else {}
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import dagster as dg
 
 if TYPE_CHECKING:
-    from dagster_project.video.verify import Verification
+    from stylize.video.delivery.verify import Verification
 
 DELIVERY_CHECKS: Final[Mapping[str, str]] = {
     "frame_count": "The delivered video presents exactly as many frames as the source.",
@@ -45,12 +45,12 @@ def flicker_check_spec(asset: str, partitions: dg.PartitionsDefinition) -> dg.As
 
 
 def is_steady(found: Mapping[str, Any]) -> bool:
-    """Whether what :meth:`dagster_project.video.flicker.FlickerReport.to_dict` found is no flicker."""
+    """Whether what :meth:`stylize.video.measure.flicker.FlickerReport.to_dict` found is no flicker."""
     return found.get("worst_error", 0.0) <= found.get("threshold", 0.0)
 
 
 def flicker_result(asset: str, found: Mapping[str, Any]) -> dg.AssetCheckResult:
-    """What :meth:`dagster_project.video.flicker.FlickerReport.to_dict` found; nothing to look at is no flicker."""
+    """What :meth:`stylize.video.measure.flicker.FlickerReport.to_dict` found; nothing to look at is no flicker."""
     steady = is_steady(found)
     return dg.AssetCheckResult(
         check_name=FLICKER_CHECK,

@@ -8,15 +8,15 @@ from pathlib import Path
 from assets.interruptions import interruptions_wait
 from assets.segment_watch import FrameWatcher
 from assets.steady_shots import SteadyShots
-from dagster_project.errors import IntegrityError
-from dagster_project.frame_transform import FrameTransform, Picture, transform_groups
-from dagster_project.video.manifest import VideoTrack
-from dagster_project.video.plan import Chunk
 from resources.cell_attempt import CellAttempt
 from resources.chunk_objects import publish_chunk
 from resources.media_store import MediaStore
 from resources.progress import Advance
 from resources.records import ChunkObject
+from stylize.errors import IntegrityError
+from stylize.frame_transform import FrameTransform, Picture, transform_groups
+from stylize.video.source.manifest import VideoTrack
+from stylize.video.source.plan import Chunk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +64,8 @@ class ChunkPainter:
 
     def _pictures(self, chunks: Sequence[Chunk], sources: Mapping[int, ChunkObject]) -> Generator[Picture, None, None]:
         """The frames of the lossless chunks, in order; this part runs in a thread of its own."""
-        from dagster_project.video.lossless import read_chunk
-        from dagster_project.video.pixels import rgb_pictures
+        from stylize.video.chunks.lossless import read_chunk
+        from stylize.video.pixels.pixels import rgb_pictures
 
         for chunk in chunks:
             source = sources[chunk.index]
@@ -84,8 +84,8 @@ class ChunkPainter:
         return self.transform(frames)
 
     def _publish(self, chunk: Chunk, styled: Iterator[Picture], key: str) -> ChunkObject:
-        from dagster_project.video.encode import encode_chunk
-        from dagster_project.video.pixels import delivered_picture
+        from stylize.video.chunks.encode import encode_chunk
+        from stylize.video.pixels.pixels import delivered_picture
 
         encoded = self.folder / f"styled-{chunk.index:05d}.mkv"
         measured = self.meter.styled(styled, start=chunk.start)

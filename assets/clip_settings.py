@@ -17,11 +17,7 @@ from assets.style_loading import load_style
 from assets.style_model import style_model
 from assets.unchanged import is_known_upload
 from assets.unused_cells import unused_cells_recorded, unused_segments
-from dagster_project import code_versions
-from dagster_project.errors import SettingsError
 from dagster_project.partitions import clips
-from dagster_project.style_transfer.controls import DECIMALS, Controls
-from dagster_project.style_transfer.quality import Quality
 from resources.clip_lease import ClipLease
 from resources.content import find_current_plan
 from resources.deployment import ScratchResource
@@ -31,6 +27,10 @@ from resources.quote import find_hold
 from resources.records import ClipSettings, SecondStyle, StyleRecord
 from resources.store_layout import settings_key
 from resources.stylizer import StylizerResource
+from stylize import code_versions
+from stylize.errors import SettingsError
+from stylize.style.controls.controls import DECIMALS, Controls
+from stylize.style.controls.quality import Quality
 
 Value = TypeVar("Value")
 
@@ -106,8 +106,8 @@ def _chosen_model(
 
 def _check_can_be_weighted(store: MediaStore, style: str, model_key: str, quality: Quality, scratch: Path) -> None:
     if not is_other_transform(model_key):
-        from dagster_project.style_transfer.any_painting import is_any_painting
-        from dagster_project.style_transfer.checkpoint import load_checkpoint
+        from stylize.style.checkpoint import load_checkpoint
+        from stylize.style.network.any_painting import is_any_painting
 
         with store.as_file(model_key, scratch) as checkpoint:
             if is_any_painting(load_checkpoint(checkpoint, quality), quality):

@@ -11,9 +11,9 @@ from typing import Literal
 import dagster as dg
 from pydantic import Field, ValidationError
 
-from dagster_project.errors import SettingsError
-from dagster_project.style_transfer.controls import check_fraction, check_style_scale
-from dagster_project.style_transfer.quality import Quality
+from stylize.errors import SettingsError
+from stylize.style.controls.controls import check_fraction, check_style_scale
+from stylize.style.controls.quality import Quality
 
 
 class ClipSettingsConfig(dg.Config):

@@ -6,21 +6,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.delivery_preview import render_preview
-from dagster_project import code_versions
-from dagster_project.errors import VerificationError
-from dagster_project.video.manifest import VideoManifest
-from dagster_project.video.plan import SegmentPlan
 from resources.content import original_file, read_manifest, read_plan, read_tracks
 from resources.deployment import DecoderResource
 from resources.media_store import MediaStore
 from resources.progress import Progress, cumulative
 from resources.records import ClipSettings, Delivery, SegmentRecord, SourceRecord, digest_of
 from resources.store_layout import ContentKeys, latest_delivery_key, source_record_key
+from stylize import code_versions
+from stylize.errors import VerificationError
+from stylize.video.source.manifest import VideoManifest
+from stylize.video.source.plan import SegmentPlan
 
 if TYPE_CHECKING:
-    from dagster_project.video.pixels import DeliveredPicture
-    from dagster_project.video.report import StitchReport
-    from dagster_project.video.verify import Verification
+    from stylize.video.delivery.report import StitchReport
+    from stylize.video.delivery.verify import Verification
+    from stylize.video.pixels.pixels import DeliveredPicture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +120,9 @@ def assemble(
         IntegrityError: a stored chunk is damaged.
         MuxError: the chunks do not fit together.
     """
-    from dagster_project.video.pixels import delivered_picture
-    from dagster_project.video.untrusted import stitch_untrusted
-    from dagster_project.video.verify import verify_delivery
+    from stylize.video.delivery.verify import verify_delivery
+    from stylize.video.pixels.pixels import delivered_picture
+    from stylize.video.untrusted import stitch_untrusted
 
     keys = ContentKeys(parts.clip, parts.source.sha256)
     file = folder / f"{parts.clip}.{parts.settings.media_container}"
@@ -148,9 +148,9 @@ def assemble(
 
 def _source_is_flat(store: MediaStore, parts: Parts, folder: Path) -> bool:
     """Whether the first frame of every segment is of one colour, as in a clip that is black all through."""
-    from dagster_project.video.lossless import read_chunk
-    from dagster_project.video.pixels import rgb_pictures
-    from dagster_project.video.verify import is_single_color
+    from stylize.video.chunks.lossless import read_chunk
+    from stylize.video.delivery.verify import is_single_color
+    from stylize.video.pixels.pixels import rgb_pictures
 
     keys = ContentKeys(parts.clip, parts.source.sha256)
     for segment in parts.plan.segments:

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 
 from assets.checks import DELIVERY_CHECKS, is_steady
 from assets.source_pictures import source_pictures_of_clip
-from dagster_project.errors import StoreError, VideoError
 from resources.media_store import MediaStore
 from resources.receipt import Receipt
 from resources.records import Delivery
 from resources.store_layout import delivery_page_key
+from stylize.errors import StoreError, VideoError
 
 if TYPE_CHECKING:
     from assets.delivery import Parts
-    from dagster_project.reports.delivery_page import DeliveryPage
-    from dagster_project.video.before_after import Moment
+    from stylize.pictures.before_after import Moment
+    from stylize.pictures.delivery_page import DeliveryPage
 
 
 def ensure_page(
@@ -36,7 +36,7 @@ def ensure_page(
         folder: for temporary files.
         made: the delivered file, if it was made just now; None if it has to be read from the store.
     """
-    from dagster_project.reports.delivery_page import render_page
+    from stylize.pictures.delivery_page import render_page
 
     key = delivery_page_key(parts.clip)
     with suppress(StoreError, VideoError):
@@ -49,7 +49,7 @@ def ensure_page(
 
 def find_page(store: MediaStore, clip: str, delivery: Delivery) -> str:
     """The key of the page of a clip, if it shows that delivery; an empty one if it does not, or there is none."""
-    from dagster_project.reports.delivery_page import shows_delivery
+    from stylize.pictures.delivery_page import shows_delivery
 
     key = delivery_page_key(clip)
     is_there = store.stat(key) is not None
@@ -59,8 +59,8 @@ def find_page(store: MediaStore, clip: str, delivery: Delivery) -> str:
 def _moments(
     store: MediaStore, parts: "Parts", delivery: Delivery, folder: Path, made: Path | None
 ) -> "Sequence[Moment]":
-    from dagster_project.video.before_after import as_displayed, read_moments, spread_frames
-    from dagster_project.video.pixels import delivered_picture
+    from stylize.pictures.before_after import as_displayed, read_moments, spread_frames
+    from stylize.video.pixels.pixels import delivered_picture
 
     track = parts.manifest.video
     aspect = delivered_picture(track).sample_aspect_ratio
@@ -73,7 +73,7 @@ def _moments(
 
 
 def _describe(key: str, delivery: Delivery, receipt: Receipt, moments: "Sequence[Moment]") -> "DeliveryPage":
-    from dagster_project.reports.delivery_page import CheckState, DeliveryPage
+    from stylize.pictures.delivery_page import CheckState, DeliveryPage
 
     folder = PurePosixPath(key).parent
     video, receipt_file, table = (

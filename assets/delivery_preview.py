@@ -8,11 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dagster_project.errors import EncodeError, StoreError, VideoError
 from resources.content import original_file
 from resources.media_store import MediaStore
 from resources.records import Delivery
 from resources.store_layout import ContentKeys
+from stylize.errors import EncodeError, StoreError, VideoError
 
 if TYPE_CHECKING:
     from assets.delivery import Parts
@@ -42,7 +42,7 @@ def ensure_preview(store: MediaStore, parts: "Parts", delivery: Delivery, folder
 
 def render_preview(original: Path, delivered: Path, stream_index: int) -> Path | None:
     """Make the film beside ``delivered``; None if FFmpeg's program cannot show that stream of the source."""
-    from dagster_project.video.preview import render_side_by_side
+    from stylize.pictures.preview import render_side_by_side
 
     film = delivered.with_name("side-by-side.mp4")
     try:
@@ -64,7 +64,7 @@ def _render_again(
 
 def preview_pictures(store: MediaStore, key: str, folder: Path) -> dict[str, Any]:
     """Poster and loop of the film at ``key``, by the names that the UI shows; none where there is no film."""
-    from dagster_project.video.preview_pictures import pictures_of_preview
+    from stylize.pictures.preview_pictures import pictures_of_preview
 
     if key:
         with suppress(VideoError, StoreError), store.as_file(key, folder) as film:

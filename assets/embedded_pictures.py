@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 import dagster as dg
 
 if TYPE_CHECKING:
-    from dagster_project.video.pixels import Picture
-    from dagster_project.video.small_pictures import Loop
+    from stylize.pictures.small_pictures import Loop
+    from stylize.video.pixels.pixels import Picture
 
 CELL_BUDGET_BYTES: Final = 24 * 1024
 """Of Markdown, for one cell of the grid: 300 clips of 64 segments come to 450 MiB."""
@@ -33,7 +33,7 @@ def embed(pictures: "Mapping[str, Picture | Loop | None]", *, budget_bytes: int)
             does not need goes to those after it. A loop gets twice the share of a still picture.
         budget_bytes: one of the budgets above.
     """
-    from dagster_project.video.small_pictures import Loop, loop_webp, still_webp
+    from stylize.pictures.small_pictures import Loop, loop_webp, still_webp
 
     present = {name: picture for name, picture in pictures.items() if picture is not None}
     shares = {name: 2 if isinstance(picture, Loop) else 1 for name, picture in present.items()}

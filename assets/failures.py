@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from dagster_project.errors import NO_SPACE, StoreFullError, StoreUnavailableError, StylizeError
 from dagster_project.step_process import step_code
 from resources.attempts import MAX_ERRORS
+from stylize.errors import NO_SPACE, StoreFullError, StoreUnavailableError, StylizeError
 
 ERROR_KIND_KEY = "error_kind"
 
@@ -103,7 +103,7 @@ def _wait_for_store(context: dg.OpExecutionContext) -> StoreOutageRetry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExplainedFailure:
-    """Why a step failed: the name of the error's class in ``dagster_project.errors``, and its message."""
+    """Why a step failed: the name of the error's class in ``stylize.errors``, and its message."""
 
     kind: str
     message: str

@@ -25,8 +25,6 @@ from assets.source_video import source_video
 from assets.steadiness import measure_delivery
 from assets.storage_use import storage_use, storage_use_of_clip
 from assets.styled_frames import styled_frames
-from dagster_project import code_versions
-from dagster_project.errors import VerificationError
 from dagster_project.partitions import clips, grid_by_clip
 from resources.clip_lease import ClipLease
 from resources.deployment import DecoderResource, ScratchResource
@@ -37,6 +35,8 @@ from resources.receipt import Receipt
 from resources.records import ClipSettings, Delivery, SourceRecord
 from resources.store_layout import settings_key, source_record_key
 from resources.stored_progress import StoredProgress
+from stylize import code_versions
+from stylize.errors import VerificationError
 
 
 def find_current_delivery(store: MediaStore, clip: str) -> Delivery | None:

@@ -15,9 +15,7 @@ from assets.failures import TRANSIENT_RETRIES, failures_explained
 from assets.source_video import source_video
 from assets.storage_use import storage_use
 from assets.unused_cells import unused_cells_recorded
-from dagster_project import code_versions
 from dagster_project.partitions import cell_key, grid, grid_by_clip, segments_by_clip
-from dagster_project.video.plan import Chunk, Segment
 from resources.chunk_objects import publish_chunk, published_chunks
 from resources.clip_lease import ClipLease
 from resources.content import current_content, original_file, read_manifest, read_plan
@@ -27,6 +25,8 @@ from resources.progress import Progress
 from resources.records import ChunkObject, SegmentRecord
 from resources.store_layout import ContentKeys
 from resources.stored_progress import StoredProgress
+from stylize import code_versions
+from stylize.video.source.plan import Chunk, Segment
 
 
 def find_split_segment(store: MediaStore, keys: ContentKeys, segment: Segment) -> SegmentRecord | None:
@@ -92,7 +92,7 @@ def _split_missing(
     decoder: DecoderResource,
     progress: Progress,
 ) -> dict[int, ChunkObject]:
-    from dagster_project.video.split import split
+    from stylize.video.chunks.split import split
 
     published: dict[int, ChunkObject] = {}
     if not missing:

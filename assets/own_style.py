@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from assets.source_pictures import source_pictures
-from dagster_project.errors import PreconditionError
-from dagster_project.frame_transform import Picture
-from dagster_project.video.plan import Segment
 from resources.content import read_manifest, read_plan
 from resources.media_store import MediaStore
 from resources.records import ClipSettings, SegmentRecord
 from resources.store_layout import ContentKeys
+from stylize.errors import PreconditionError
+from stylize.frame_transform import Picture
+from stylize.video.source.plan import Segment
 
 NUM_FRAMES: Final = 3
 """That are looked at: in the middle of each third of the clip."""
@@ -34,8 +34,8 @@ def find_own_style(
         return None
     key = keys.own_style(settings.look)
     if store.stat(key) is None:
-        from dagster_project.style_transfer.any_painting import networks_for
-        from dagster_project.style_transfer.style_file import save_style_file
+        from stylize.style.network.any_painting import networks_for
+        from stylize.style.style_file import save_style_file
 
         file = folder / "own-style.safetensors"
         networks = networks_for(*_frames(store, keys, ensure_split, folder))

@@ -14,14 +14,14 @@ import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation  # to report a result
 
 from dagster_project.partitions import cell_key, clips
-from dagster_project.style_transfer.controls import USUAL_STYLE_SCALE, Controls
-from dagster_project.style_transfer.quality import Quality
-from dagster_project.video.manifest import VideoManifest
 from resources.media_store import MediaStore
 from resources.pricing import PricingResource
 from resources.quote import RELATIVE_SECONDS, Quote, Speed, explain_hold, find_hold, find_quote, priced_pixels
 from resources.records import SourceRecord
 from resources.store_layout import quote_key, source_record_key
+from stylize.style.controls.controls import USUAL_STYLE_SCALE, Controls
+from stylize.style.controls.quality import Quality
+from stylize.video.source.manifest import VideoManifest
 
 BUDGET_CHECK: Final = "within_budget"
 

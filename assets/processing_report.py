@@ -16,9 +16,7 @@ from assets.failures import TRANSIENT_RETRIES, failures_explained
 from assets.final_video import final_video
 from assets.storage_use import storage_use_of_cells
 from assets.tries import tries_of_clip
-from dagster_project import code_versions
 from dagster_project.partitions import clips
-from dagster_project.settings import Prices
 from resources.media_store import MediaStore
 from resources.pricing import PricingResource
 from resources.receipt import Receipt
@@ -26,11 +24,13 @@ from resources.records import Delivery, SegmentRecord
 from resources.report_files import write_clip_report
 from resources.segment_times import find_segment_times
 from resources.store_layout import ContentKeys, latest_delivery_key
+from stylize import code_versions
+from stylize.prices import Prices
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dagster_project.reports.clip_report import Facts
+    from stylize.pictures.clip_report import Facts
 
 
 def gather_facts(
@@ -44,7 +44,7 @@ def gather_facts(
     """
     import pandas as pd
 
-    from dagster_project.reports.clip_report import Facts
+    from stylize.pictures.clip_report import Facts
 
     receipt = Receipt.read(store, delivery.receipt_key)
     num_segments = receipt.counts["segments"]
@@ -84,8 +84,8 @@ def processing_report(
     context: dg.AssetExecutionContext, store: dg.ResourceParam[MediaStore], pricing: PricingResource
 ) -> dg.MaterializeResult:
     """What the delivery took: time per frame and segment, waiting, tries, bytes, GPU seconds, estimated cost."""
-    from dagster_project.reports.clip_report import frames_table, segments_table, totals
-    from dagster_project.reports.tries import tries_table
+    from stylize.pictures.clip_report import frames_table, segments_table, totals
+    from stylize.pictures.tries import tries_table
 
     clip = context.partition_key
     with failures_explained():
@@ -105,8 +105,8 @@ def processing_report(
 
 
 def _plots(tables: "dict[str, pd.DataFrame]") -> dict[str, Any]:
-    from dagster_project.reports.plots import draw_segments, draw_timeline, rendered
-    from dagster_project.video.flicker import FLICKER_THRESHOLD
+    from stylize.pictures.plots import draw_segments, draw_timeline, rendered
+    from stylize.video.measure.flicker import FLICKER_THRESHOLD
 
     return {
         "timeline": rendered(draw_timeline(tables["frames"], flicker_threshold=FLICKER_THRESHOLD)),

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from assets.delivery import Assembled, Parts
-from dagster_project.errors import PreconditionError, StoreError
 from resources.media_store import MediaStore, StoreUsage
 from resources.receipt import Receipt, current_versions
 from resources.records import Delivery, SegmentRecord, digest_of_file
 from resources.store_layout import ContentKeys, delivery_key, latest_delivery_key
+from stylize.errors import PreconditionError, StoreError
 
 
 def publish(

@@ -3,9 +3,9 @@
 import dagster as dg
 from pydantic import Field
 
-from dagster_project import code_versions
-from dagster_project.style_transfer.refine_recipe import MAX_STROKE_SIDE, MIN_STROKE_SIDE, RefineRecipe
 from resources.records import digest_of
+from stylize import code_versions
+from stylize.style.refining.refine_recipe import MAX_STROKE_SIDE, MIN_STROKE_SIDE, RefineRecipe
 
 _DEFAULT = RefineRecipe()
 

@@ -14,9 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from assets.refine_config import RefineConfig
 from assets.style_loading import publish_style, title_of
-from dagster_project.style_transfer.controls import USUAL_STYLE_SCALE
-from dagster_project.style_transfer.quality import QUALITIES, Quality
-from dagster_project.video.limits import DecodeLimits
 from resources.media_store import MediaStore
 from resources.photographs import find_photographs
 from resources.progress import Advance, Progress
@@ -24,13 +21,16 @@ from resources.records import StyleRecord, digest_of_file
 from resources.refined_styles import find_refined
 from resources.store_layout import refining_key
 from resources.stylizer import StylizerResource
+from stylize.sandbox.limits import DecodeLimits
+from stylize.style.controls.controls import USUAL_STYLE_SCALE
+from stylize.style.controls.quality import QUALITIES, Quality
 
 if TYPE_CHECKING:
-    from dagster_project.style_transfer.photographs import Photographs
-    from dagster_project.style_transfer.pictures import Picture
-    from dagster_project.style_transfer.refine import Previews, RefineProgress
-    from dagster_project.style_transfer.refine_checkpoint import Checkpoints
-    from dagster_project.style_transfer.style_network import StyleNet
+    from stylize.style.network.style_network import StyleNet
+    from stylize.style.pictures import Picture
+    from stylize.style.refining.photographs import Photographs
+    from stylize.style.refining.refine import Previews, RefineProgress
+    from stylize.style.refining.refine_checkpoint import Checkpoints
 
 SAMPLE = "sample.jpg"
 SAMPLE_HEIGHT_PIXELS = 300
@@ -80,8 +80,8 @@ class StyleRefining:
         Raises:
             StyleError: the picture, a setting, or the photographs cannot be used.
         """
-        from dagster_project.style_transfer.any_painting import networks_digest
-        from dagster_project.style_transfer.untrusted_pictures import read_untrusted_style_image
+        from stylize.style.network.any_painting import networks_digest
+        from stylize.style.untrusted_pictures import read_untrusted_style_image
 
         painting = read_untrusted_style_image(image, self.folder, name=name)
         image_sha256 = digest_of_file(image)
@@ -97,9 +97,9 @@ class StyleRefining:
         return record
 
     def _run(self, style: str, order: str, painting: "Picture", config: RefineConfig) -> _Refined:
-        from dagster_project.style_transfer.looks.network import measure_network
-        from dagster_project.style_transfer.pictures import encode_jpeg, side_by_side
-        from dagster_project.style_transfer.refine import preview, refine_style
+        from stylize.style.looks.network import measure_network
+        from stylize.style.pictures import encode_jpeg, side_by_side
+        from stylize.style.refining.refine import preview, refine_style
 
         started, recipe = time.monotonic(), config.recipe()
         photographs = self._photographs(config, needed=recipe.needed_side)
@@ -145,8 +145,8 @@ class StyleRefining:
         return found
 
     def _previews(self, style: str, order: str, photograph: "Picture", *, every: int) -> "Previews":
-        from dagster_project.style_transfer.pictures import encode_jpeg
-        from dagster_project.style_transfer.refine import Previews
+        from stylize.style.pictures import encode_jpeg
+        from stylize.style.refining.refine import Previews
 
         def show(quality: Quality, iteration: int, painted: "Picture") -> None:
             key = refining_key(style, order, f"preview-{quality}-{iteration:05d}.jpg")
@@ -156,7 +156,7 @@ class StyleRefining:
         return Previews(photograph=photograph, every=every, show=show)
 
     def _checkpoints(self, style: str, order: str, quality: Quality, config: RefineConfig) -> "Checkpoints":
-        from dagster_project.style_transfer.refine_checkpoint import Checkpoints
+        from stylize.style.refining.refine_checkpoint import Checkpoints
 
         key = _checkpoint_key(style, order, quality)
         return Checkpoints(
@@ -170,7 +170,7 @@ class StyleRefining:
             self.store.delete(_checkpoint_key(style, order, quality))
 
     def _publish(self, style: str, order: str, refined: _Refined, *, name: str, image_sha256: str) -> StyleRecord:
-        from dagster_project.style_transfer.style_file import save_style_file
+        from stylize.style.style_file import save_style_file
 
         card = {
             "title": title_of(style),

@@ -7,16 +7,16 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dagster_project.errors import IntegrityError, ObjectMissingError, VideoError
-from dagster_project.video.manifest import VideoTrack
-from dagster_project.video.plan import Segment
 from resources.media_store import MediaStore
 from resources.records import ChunkObject, SegmentRecord
 from resources.store_layout import ContentKeys
+from stylize.errors import IntegrityError, ObjectMissingError, VideoError
+from stylize.video.source.manifest import VideoTrack
+from stylize.video.source.plan import Segment
 
 if TYPE_CHECKING:
-    from dagster_project.video.contact_sheet import FrameSampler
-    from dagster_project.video.pixels import Picture
+    from stylize.pictures.contact_sheet import FrameSampler
+    from stylize.video.pixels.pixels import Picture
 
 UNUSABLE = (ObjectMissingError, IntegrityError, VideoError)
 """What may happen to a stored chunk: its picture is left out, and nothing else is lost."""
@@ -34,7 +34,7 @@ def sample_stored_chunks(
     """Show ``sampler`` its frames of styled chunks that are reused, and their sources as far as these are stored.
 
     Args:
-        sampler: which frames it wants, see :class:`dagster_project.video.contact_sheet.SampledFrames`.
+        sampler: which frames it wants, see :class:`stylize.pictures.contact_sheet.SampledFrames`.
         store: of the chunks.
         keys: of the clip's content.
         segment: the chunks belong to.
@@ -65,16 +65,16 @@ def _stored(store: MediaStore, chunk: ChunkObject, folder: Path) -> Any:
 
 
 def _styled_pictures(file: Path, track: VideoTrack, num_frames: int) -> "Iterator[Picture]":
-    from dagster_project.video.delivered_frames import DeliveredFrames
-    from dagster_project.video.pixels import delivered_picture
+    from stylize.video.delivery.delivered_frames import DeliveredFrames
+    from stylize.video.pixels.pixels import delivered_picture
 
     with DeliveredFrames(file, track, delivered_picture(track)) as frames:
         yield from map(frames.read, range(num_frames))
 
 
 def _source_pictures(file: Path, track: VideoTrack, num_frames: int) -> "Iterator[Picture]":
-    from dagster_project.video.lossless import read_chunk
-    from dagster_project.video.pixels import rgb_pictures
+    from stylize.video.chunks.lossless import read_chunk
+    from stylize.video.pixels.pixels import rgb_pictures
 
     return islice(rgb_pictures(read_chunk(file), track), num_frames)
 

@@ -5,11 +5,11 @@ from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from assets.steadiness import pairs_of_segment
-from dagster_project.errors import StoreError
-from dagster_project.frame_transform import FrameTransform, Picture
-from dagster_project.video.plan import Chunk, Segment
 from resources.media_store import MediaStore
 from resources.segment_times import write_segment_times
+from stylize.errors import StoreError
+from stylize.frame_transform import FrameTransform, Picture
+from stylize.video.source.plan import Chunk, Segment
 
 
 class FrameWatcher(Protocol):
@@ -29,9 +29,9 @@ class SegmentWatch:
 
     def __init__(self, segment: Segment, missing: list[Chunk]) -> None:
         """Watch ``segment``, whose chunks ``missing`` are going to be styled."""
-        from dagster_project.video.contact_sheet import FrameSampler, SampledFrames
-        from dagster_project.video.flicker import FlickerMeter
-        from dagster_project.video.frame_times import FrameTimes
+        from stylize.pictures.contact_sheet import FrameSampler, SampledFrames
+        from stylize.video.measure.flicker import FlickerMeter
+        from stylize.video.measure.frame_times import FrameTimes
 
         self.flicker: FlickerMeter = FlickerMeter(pairs_of_segment(missing))
         self.sampler: FrameSampler = FrameSampler(SampledFrames.of(segment))

@@ -5,15 +5,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagster_project.errors import IntegrityError, ObjectMissingError
-from dagster_project.video.manifest import VideoTrack
 from resources.media_store import MediaStore
 from resources.records import ChunkObject, SegmentRecord
 from resources.store_layout import ContentKeys
+from stylize.errors import IntegrityError, ObjectMissingError
+from stylize.video.source.manifest import VideoTrack
 
 if TYPE_CHECKING:
     from assets.delivery import Parts
-    from dagster_project.video.pixels import Picture
+    from stylize.video.pixels.pixels import Picture
 
 
 def source_pictures(
@@ -27,9 +27,9 @@ def source_pictures(
         ObjectMissingError: the chunk has expired.
         IntegrityError: it is damaged.
     """
-    from dagster_project.video.deinterlace import deinterlaced
-    from dagster_project.video.lossless import read_chunk
-    from dagster_project.video.pixels import to_rgb
+    from stylize.video.chunks.lossless import read_chunk
+    from stylize.video.pixels.deinterlace import deinterlaced
+    from stylize.video.pixels.pixels import to_rgb
 
     if not any(frame in wanted for frame in range(chunk.start, chunk.stop)):
         return

@@ -16,11 +16,7 @@ from assets.failures import TRANSIENT_RETRIES, failures_explained
 from assets.pricing import budget_check_spec, budget_result, describe_quote, quote_source
 from assets.storage_use import storage_use
 from assets.unchanged import is_known_upload
-from dagster_project import code_versions
-from dagster_project.errors import ObjectMissingError, PreconditionError
 from dagster_project.partitions import clips
-from dagster_project.video.manifest import VideoManifest
-from dagster_project.video.plan import SegmentPlan, plan_segments
 from resources.clip_lease import ClipLease
 from resources.content import read_manifest, read_plan, write_manifest, write_plan
 from resources.deployment import DecoderResource, ScratchResource
@@ -31,6 +27,10 @@ from resources.quote import find_quote
 from resources.records import Registration, SourceRecord
 from resources.store_layout import ContentKeys, registration_key, source_record_key
 from resources.stylizer import StylizerResource
+from stylize import code_versions
+from stylize.errors import ObjectMissingError, PreconditionError
+from stylize.video.source.manifest import VideoManifest
+from stylize.video.source.plan import SegmentPlan, plan_segments
 
 MAX_FILE_NAME_BYTES = 255
 
@@ -126,7 +126,7 @@ def _scan_and_plan(
     frames_per_segment: int,
     progress: Progress,
 ) -> None:
-    from dagster_project.video.scan import scan
+    from stylize.video.source.scan import scan
 
     with progress.track("read") as advance:
         manifest = scan(original, limits=decoder.limits, on_progress=cumulative(advance))

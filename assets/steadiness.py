@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from assets.delivery import Assembled, Parts
 from assets.source_pictures import source_pictures_of_clip
-from dagster_project.video.plan import Chunk, SegmentPlan
 from resources.media_store import MediaStore
+from stylize.video.source.plan import Chunk, SegmentPlan
 
 if TYPE_CHECKING:
-    from dagster_project.video.flicker import FlickerReport
+    from stylize.video.measure.flicker import FlickerReport
 
 MIN_PLACES: Final = 8
 """Of a delivery that are looked at, if it has as many chunks; more where more segments meet."""
@@ -50,8 +50,8 @@ def measure_delivery(store: MediaStore, parts: Parts, assembled: Assembled, fold
     Raises:
         VerificationError: the finished file cannot be decoded.
     """
-    from dagster_project.video.delivered_frames import DeliveredFrames
-    from dagster_project.video.flicker import FlickerMeter
+    from stylize.video.delivery.delivered_frames import DeliveredFrames
+    from stylize.video.measure.flicker import FlickerMeter
 
     pairs = pairs_of_clip(parts.plan)
     meter = FlickerMeter(pairs)

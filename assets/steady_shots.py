@@ -13,13 +13,13 @@ from typing import Any, Final
 import numpy as np
 
 from assets.source_pictures import source_pictures
-from dagster_project.frame_transform import FrameTransform, Picture, SteadyTransform
-from dagster_project.video.manifest import VideoTrack
-from dagster_project.video.plan import Chunk, Segment, SegmentPlan
 from resources.content import read_manifest, read_plan
 from resources.media_store import MediaStore
 from resources.records import ClipSettings, Record, SegmentRecord
 from resources.store_layout import ContentKeys
+from stylize.frame_transform import FrameTransform, Picture, SteadyTransform
+from stylize.video.source.manifest import VideoTrack
+from stylize.video.source.plan import Chunk, Segment, SegmentPlan
 
 FRAMES_PER_SHOT: Final = 3
 """That are looked at: in the middle of each third, so that what enters late counts, and a fade at either end little."""

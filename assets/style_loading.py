@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dagster_project.errors import StyleError
-from dagster_project.style_transfer.controls import MAX_STYLE_SCALE, MIN_STYLE_SCALE, USUAL_STYLE_SCALE
 from resources.media_store import MediaStore
 from resources.other_transforms import is_other_transform, make_other_transform, other_transform_key
 from resources.records import StyleRecord, digest_of_file
@@ -16,6 +14,8 @@ from resources.refined_styles import find_refined, read_header
 from resources.store_layout import model_key, style_record_key
 from resources.style_uploads import StyleUpload, find_style_upload
 from resources.stylizer import StylizerResource
+from stylize.errors import StyleError
+from stylize.style.controls.controls import MAX_STYLE_SCALE, MIN_STYLE_SCALE, USUAL_STYLE_SCALE
 
 
 def load_style(store: MediaStore, stylizer: StylizerResource, style: str, scratch: Path) -> StyleRecord:
@@ -58,9 +58,9 @@ def _scale_on(card: Mapping[str, Any]) -> float | None:
 
 def _load_picture(store: MediaStore, upload: StyleUpload, scratch: Path) -> StyleRecord:
     """What was refined from this very picture, if anything was; else the networks for any painting, with its style."""
-    from dagster_project.style_transfer.any_painting import networks_digest, networks_for
-    from dagster_project.style_transfer.style_file import save_style_file
-    from dagster_project.style_transfer.untrusted_pictures import read_untrusted_style_image
+    from stylize.style.network.any_painting import networks_digest, networks_for
+    from stylize.style.style_file import save_style_file
+    from stylize.style.untrusted_pictures import read_untrusted_style_image
 
     present = StyleRecord.find(store, style_record_key(upload.style))
     with store.as_file(upload.info.key, scratch) as image:
@@ -113,7 +113,7 @@ def publish_style(store: MediaStore, style: str, checkpoint: Path, **about: obje
     Raises:
         StyleError: it is no checkpoint that can be used.
     """
-    from dagster_project.style_transfer.checkpoint import checkpoint_digest, load_checkpoint
+    from stylize.style.checkpoint import checkpoint_digest, load_checkpoint
 
     load_checkpoint(checkpoint)
     sha256 = checkpoint_digest(checkpoint)
@@ -142,7 +142,7 @@ def _record_other_transform(store: MediaStore, stylizer: StylizerResource, style
 
 
 def _publish_shipped(store: MediaStore, stylizer: StylizerResource, style: str) -> StyleRecord | None:
-    from dagster_project.style_transfer.library import find_retired, list_styles
+    from stylize.style.library import find_retired, list_styles
 
     styles_dir = Path(stylizer.styles_dir)
     card = {card.name: card for card in list_styles(styles_dir)}.get(style)

@@ -17,8 +17,6 @@ from assets.refine_config import RefineConfig
 from assets.refining import StyleRefining
 from assets.style_loading import load_style
 from assets.style_pictures import style_pictures
-from dagster_project import code_versions
-from dagster_project.errors import StyleError
 from dagster_project.partitions import clips, styles
 from resources.clip_lease import ClipLease
 from resources.deployment import DecoderResource, ScratchResource
@@ -28,6 +26,8 @@ from resources.progress import Progress
 from resources.records import StyleRecord, digest_of_file
 from resources.style_uploads import StyleUpload, check_style_name, find_style_upload
 from resources.stylizer import StylizerResource
+from stylize import code_versions
+from stylize.errors import StyleError
 
 
 @dg.asset(

@@ -4,15 +4,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from dagster_project.errors import StoreError, StyleError
 from resources.media_store import MediaStore
 from resources.records import StyleRecord
 from resources.refined_styles import read_header
 from resources.style_uploads import find_style_upload
 from resources.stylizer import StylizerResource
+from stylize.errors import StoreError, StyleError
 
 if TYPE_CHECKING:
-    from dagster_project.style_transfer.pictures import Picture
+    from stylize.style.pictures import Picture
 
 HEIGHT_PIXELS: Final = 300
 
@@ -23,7 +23,7 @@ def style_pictures(store: MediaStore, stylizer: StylizerResource, record: StyleR
     The painting is shown if it is in ``landing/styles/`` still; the sample comes from refining, from the file of
     the style, or from the folder of the shipped ones.
     """
-    from dagster_project.style_transfer.pictures import joined
+    from stylize.style.pictures import joined
 
     painting = _painting(store, record.style, folder)
     sample = _sample(store, stylizer, record, folder)
@@ -33,7 +33,7 @@ def style_pictures(store: MediaStore, stylizer: StylizerResource, record: StyleR
 
 
 def _painting(store: MediaStore, style: str, folder: Path) -> "Picture | None":
-    from dagster_project.style_transfer.untrusted_pictures import read_untrusted_style_image
+    from stylize.style.untrusted_pictures import read_untrusted_style_image
 
     with suppress(StyleError, StoreError):  # an unusable file was reported, or does not matter, before
         upload = find_style_upload(store, style)
@@ -44,7 +44,7 @@ def _painting(store: MediaStore, style: str, folder: Path) -> "Picture | None":
 
 
 def _sample(store: MediaStore, stylizer: StylizerResource, record: StyleRecord, folder: Path) -> "Picture | None":
-    from dagster_project.style_transfer.untrusted_pictures import read_untrusted_style_image
+    from stylize.style.untrusted_pictures import read_untrusted_style_image
 
     jpeg = _sample_jpeg(store, stylizer, record)
     if not jpeg:
@@ -57,8 +57,8 @@ def _sample(store: MediaStore, stylizer: StylizerResource, record: StyleRecord, 
 
 
 def _sample_jpeg(store: MediaStore, stylizer: StylizerResource, record: StyleRecord) -> bytes:
-    from dagster_project.style_transfer.checkpoint import checkpoint_digest
-    from dagster_project.style_transfer.library import list_styles
+    from stylize.style.checkpoint import checkpoint_digest
+    from stylize.style.library import list_styles
 
     with suppress(StoreError):
         if record.sample_key:

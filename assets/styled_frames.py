@@ -27,9 +27,7 @@ from assets.segment_watch import SegmentWatch
 from assets.source_video import source_video
 from assets.steady_shots import find_steady_shots
 from assets.storage_use import storage_use
-from dagster_project import code_versions
 from dagster_project.partitions import grid, grid_by_clip, parse_cell
-from dagster_project.video.plan import Segment
 from resources.cell_attempt import CellAttempt
 from resources.chunk_objects import published_chunks
 from resources.clip_lease import ClipLease
@@ -42,6 +40,8 @@ from resources.records import ClipSettings, SegmentRecord
 from resources.store_layout import ContentKeys, settings_key
 from resources.stored_progress import StoredProgress
 from resources.stylizer import StylizerResource
+from stylize import code_versions
+from stylize.video.source.plan import Segment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

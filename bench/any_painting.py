@@ -4,7 +4,7 @@
 
 FOLDER has ``photographs/``; the others come with scikit-image, or are random textures. Writes
 ``bench/results/any_painting.json``: seconds from the file to a style file with the networks of every quality, and the
-pan error of each network over scikit-image's cup of coffee, see ``style_transfer.metrics``.
+pan error of each network over scikit-image's cup of coffee, see ``stylize.style.refining.metrics``.
 """
 
 import argparse
@@ -20,10 +20,10 @@ import skimage.data
 from PIL import Image
 
 from bench.networks.bank import random_texture
-from dagster_project.style_transfer.any_painting import networks_for
-from dagster_project.style_transfer.metrics import pan_error
-from dagster_project.style_transfer.pictures import read_style_image
-from dagster_project.style_transfer.style_file import save_style_file
+from stylize.style.network.any_painting import networks_for
+from stylize.style.pictures import read_style_image
+from stylize.style.refining.metrics import pan_error
+from stylize.style.style_file import save_style_file
 
 RESULT: Final = Path(__file__).parent / "results" / "any_painting.json"
 NUM_PICTURES: Final = 40

@@ -29,14 +29,14 @@ from bench.looks_page import write_page
 from bench.looks_rows import Measured, Painting, encode_within, measure
 from bench.networks.any_painting_2017 import Published, load_published
 from dagster_project.settings import PROJECT_ROOT
-from dagster_project.style_transfer.controlled import ControlledTransform
-from dagster_project.style_transfer.controls import Controls
-from dagster_project.style_transfer.engine import EngineChoice, StyleTransform, choose_engine
-from dagster_project.style_transfer.library import CARD_FILE, MODEL_FILE, PAINTING_FILE
-from dagster_project.style_transfer.looks.motion import Paint, warping_error
-from dagster_project.style_transfer.looks.table import BOUNDS, failures
-from dagster_project.style_transfer.pictures import read_picture
-from dagster_project.style_transfer.quality import QUALITIES, Quality
+from stylize.style.controls.controlled import ControlledTransform
+from stylize.style.controls.controls import Controls
+from stylize.style.controls.quality import QUALITIES, Quality
+from stylize.style.engines.engine import EngineChoice, StyleTransform, choose_engine
+from stylize.style.library import CARD_FILE, MODEL_FILE, PAINTING_FILE
+from stylize.style.looks.motion import Paint, warping_error
+from stylize.style.looks.table import BOUNDS, failures
+from stylize.style.pictures import read_picture
 
 RESULT: Final = Path(__file__).parent / "results" / "looks.json"
 PAGE: Final = Path(__file__).parent / "looks.html"

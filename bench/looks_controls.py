@@ -11,11 +11,11 @@ from PIL import Image, ImageFilter
 from bench.looks_data import LooksData
 from bench.looks_rows import Painting
 from bench.networks.any_painting_2017 import Published
-from dagster_project.style_transfer.engine import EngineChoice, StyleTransform
-from dagster_project.style_transfer.library import MODEL_FILE, RETIRED
-from dagster_project.style_transfer.looks.motion import Paint
-from dagster_project.style_transfer.looks.table import MOTION
-from dagster_project.style_transfer.pictures import Picture
+from stylize.style.engines.engine import EngineChoice, StyleTransform
+from stylize.style.library import MODEL_FILE, RETIRED
+from stylize.style.looks.motion import Paint
+from stylize.style.looks.table import MOTION
+from stylize.style.pictures import Picture
 
 BLUR_PIXELS: Final = 2
 

@@ -11,12 +11,12 @@ import numpy as np
 import skimage.data
 from PIL import Image
 
-from dagster_project.style_transfer.checkpoint import checkpoint_digest
-from dagster_project.style_transfer.looks.legibility import text_card
-from dagster_project.style_transfer.looks.motion import PAN_SIZES, FollowedClip, follow, sized_pan
-from dagster_project.style_transfer.looks.nearness import TextureJudge
-from dagster_project.style_transfer.looks.photographs import Photograph
-from dagster_project.style_transfer.pictures import Picture, read_picture
+from stylize.style.checkpoint import checkpoint_digest
+from stylize.style.looks.legibility import text_card
+from stylize.style.looks.motion import PAN_SIZES, FollowedClip, follow, sized_pan
+from stylize.style.looks.nearness import TextureJudge
+from stylize.style.looks.photographs import Photograph
+from stylize.style.pictures import Picture, read_picture
 
 HEIGHT, MAX_WIDTH = 720, 1280
 CLIP_HEIGHT = 360

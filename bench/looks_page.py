@@ -8,8 +8,8 @@ from typing import Any
 import jinja2
 
 from bench.looks_rows import encode_within
-from dagster_project.style_transfer.looks.photographs import Photograph
-from dagster_project.style_transfer.looks.table import BOUNDS, MEASURES
+from stylize.style.looks.photographs import Photograph
+from stylize.style.looks.table import BOUNDS, MEASURES
 
 TEMPLATE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Looks</title><style>

@@ -9,13 +9,13 @@ import torch
 from PIL import Image
 
 from bench.looks_data import LooksData
-from dagster_project.style_transfer.looks.color import transfer_colors
-from dagster_project.style_transfer.looks.legibility import legibility
-from dagster_project.style_transfer.looks.motion import Paint, pan_error, warping_error
-from dagster_project.style_transfer.looks.nearness import TextureJudge
-from dagster_project.style_transfer.looks.photographs import measure_nearness, measure_photographs
-from dagster_project.style_transfer.looks.table import LooksRow
-from dagster_project.style_transfer.pictures import Picture, encode_jpeg
+from stylize.style.looks.color import transfer_colors
+from stylize.style.looks.legibility import legibility
+from stylize.style.looks.motion import Paint, pan_error, warping_error
+from stylize.style.looks.nearness import TextureJudge
+from stylize.style.looks.photographs import measure_nearness, measure_photographs
+from stylize.style.looks.table import LooksRow
+from stylize.style.pictures import Picture, encode_jpeg
 
 THUMBNAIL_HEIGHT = 240
 

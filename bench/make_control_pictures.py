@@ -12,15 +12,15 @@ import skimage.data
 import torch
 from PIL import Image
 
-from dagster_project.frame_transform import FrameTransform, Picture
-from dagster_project.style_transfer.any_painting import networks_for
-from dagster_project.style_transfer.blending import interpolate
-from dagster_project.style_transfer.checkpoint import load_checkpoint
-from dagster_project.style_transfer.controlled import ControlledTransform
-from dagster_project.style_transfer.controls import Controls
-from dagster_project.style_transfer.engine import EngineChoice, StyleTransform, choose_engine
-from dagster_project.style_transfer.guided_upsampling import resize
-from dagster_project.style_transfer.refine import preview
+from stylize.frame_transform import FrameTransform, Picture
+from stylize.style.checkpoint import load_checkpoint
+from stylize.style.controls.controlled import ControlledTransform
+from stylize.style.controls.controls import Controls
+from stylize.style.controls.guided_upsampling import resize
+from stylize.style.engines.engine import EngineChoice, StyleTransform, choose_engine
+from stylize.style.network.any_painting import networks_for
+from stylize.style.network.blending import interpolate
+from stylize.style.refining.refine import preview
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"

@@ -10,11 +10,11 @@ import numpy as np
 import skimage.data
 from PIL import Image
 
-from dagster_project.frame_transform import Picture
-from dagster_project.style_transfer.engine import StyleTransform, choose_engine
-from dagster_project.style_transfer.library import StyleCard, list_styles
-from dagster_project.style_transfer.quality import Quality
-from dagster_project.style_transfer.style_sheet import style_sheet
+from stylize.frame_transform import Picture
+from stylize.style.controls.quality import Quality
+from stylize.style.engines.engine import StyleTransform, choose_engine
+from stylize.style.library import StyleCard, list_styles
+from stylize.style.style_sheet import style_sheet
 
 ROOT: Final = Path(__file__).parents[1]
 IMAGES: Final = ROOT / "docs" / "images"

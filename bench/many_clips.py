@@ -32,9 +32,9 @@ from dagster_project.cli.home import open_instance
 from dagster_project.definitions import build_defs
 from dagster_project.partitions import cell_key, clip_key, clips, grid
 from dagster_project.settings import Settings
-from dagster_project.video.plan import MAX_SEGMENTS
 from resources.folder_store import FolderStore
 from resources.uploads import UploadLedger, UploadVersion, find_uploads
+from stylize.video.source.plan import MAX_SEGMENTS
 
 RESULT: Final = Path(__file__).parent / "results" / "many_clips.json"
 BIN: Final = Path(sys.executable).parent

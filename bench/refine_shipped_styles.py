@@ -24,27 +24,27 @@ import numpy as np
 import skimage.data
 from PIL import Image
 
-from dagster_project import code_versions
-from dagster_project.errors import StyleError
-from dagster_project.style_transfer.any_painting import networks_digest, networks_for
-from dagster_project.style_transfer.checkpoint import checkpoint_digest
-from dagster_project.style_transfer.library import (
+from stylize import code_versions
+from stylize.errors import StyleError
+from stylize.sandbox.limits import DecodeLimits
+from stylize.style.checkpoint import checkpoint_digest
+from stylize.style.controls.quality import QUALITIES, Quality
+from stylize.style.library import (
     CARD_FILE,
     MODEL_FILE,
     PAINTING_FILE,
     SAMPLE_FILE,
     StyleCard,
 )
-from dagster_project.style_transfer.metrics import pan_error
-from dagster_project.style_transfer.photographs import Photographs, gather_photographs
-from dagster_project.style_transfer.pictures import Picture, encode_jpeg, read_style_image, side_by_side
-from dagster_project.style_transfer.quality import QUALITIES, Quality
-from dagster_project.style_transfer.refine import RefineProgress, preview, refine_style
-from dagster_project.style_transfer.refine_checkpoint import Checkpoints
-from dagster_project.style_transfer.refine_recipe import RefineRecipe
-from dagster_project.style_transfer.style_file import save_style_file
-from dagster_project.style_transfer.style_network import StyleNet
-from dagster_project.video.limits import DecodeLimits
+from stylize.style.network.any_painting import networks_digest, networks_for
+from stylize.style.network.style_network import StyleNet
+from stylize.style.pictures import Picture, encode_jpeg, read_style_image, side_by_side
+from stylize.style.refining.metrics import pan_error
+from stylize.style.refining.photographs import Photographs, gather_photographs
+from stylize.style.refining.refine import RefineProgress, preview, refine_style
+from stylize.style.refining.refine_checkpoint import Checkpoints
+from stylize.style.refining.refine_recipe import RefineRecipe
+from stylize.style.style_file import save_style_file
 
 ROOT: Final = Path(__file__).parents[1]
 TABLE: Final = ROOT / "bench" / "shipped_styles.toml"

@@ -30,13 +30,13 @@ from PIL import Image
 
 from bench.style_contender import CONTENDERS
 from dagster_project.settings import PROJECT_ROOT
-from dagster_project.style_transfer.any_painting import FAST_SIZE
-from dagster_project.style_transfer.checkpoint import load_checkpoint
-from dagster_project.style_transfer.library import list_styles
-from dagster_project.style_transfer.metrics import pan_error
-from dagster_project.style_transfer.network import ANY_PAINTING_SIZE, REFERENCE_SIZE, SLIM_SIZE, NetworkSize
-from dagster_project.style_transfer.quality import QUALITIES
-from dagster_project.style_transfer.quarter_network import QuarterSize
+from stylize.style.checkpoint import load_checkpoint
+from stylize.style.controls.quality import QUALITIES
+from stylize.style.library import list_styles
+from stylize.style.network.any_painting import FAST_SIZE
+from stylize.style.network.network import ANY_PAINTING_SIZE, REFERENCE_SIZE, SLIM_SIZE, NetworkSize
+from stylize.style.network.quarter_network import QuarterSize
+from stylize.style.refining.metrics import pan_error
 
 RESULT: Final = Path(__file__).parent / "results" / "style.json"
 SIZES: Final = {"360p": (640, 360), "720p": (1280, 720), "1080p": (1920, 1080)}
@@ -199,7 +199,7 @@ def cpu_flags() -> list[str]:
 
 
 def worst_warping_error() -> float:
-    """Of the shipped styles in all qualities, on the known pan of :mod:`dagster_project.style_transfer.metrics`."""
+    """Of the shipped styles in all qualities, on the known pan of :mod:`stylize.style.refining.metrics`."""
     photograph = np.asarray(skimage.data.coffee())
     return max(
         pan_error(load_checkpoint(card.model_path, quality), photograph)

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 if TYPE_CHECKING:
-    from dagster_project.style_transfer.quality import Quality
+    from stylize.style.controls.quality import Quality
 
 Run = Callable[[int], None]
 
@@ -52,10 +52,10 @@ def ours(frames: list[Path], device: str, *, quality: "Quality | None") -> tuple
     """
     import torch
 
-    from dagster_project.style_transfer.any_painting import load_conditional
-    from dagster_project.style_transfer.engine import StyleTransform, choose_engine
-    from dagster_project.style_transfer.network import REFERENCE_SIZE, TransformerNet
-    from dagster_project.style_transfer.style_prediction import VECTOR_SIZE
+    from stylize.style.engines.engine import StyleTransform, choose_engine
+    from stylize.style.network.any_painting import load_conditional
+    from stylize.style.network.network import REFERENCE_SIZE, TransformerNet
+    from stylize.style.network.style_prediction import VECTOR_SIZE
 
     pictures = np.stack([np.asarray(Image.open(path).convert("RGB")) for path in frames])
     any_style = torch.zeros(VECTOR_SIZE)

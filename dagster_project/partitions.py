@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 
 import dagster as dg
 
-from dagster_project.video.plan import MAX_SEGMENTS
+from stylize.video.source.plan import MAX_SEGMENTS
 
 MAX_SLUG_LENGTH = 60
 

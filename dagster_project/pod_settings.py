@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NewType
 
-from dagster_project.errors import SettingsError
+from stylize.errors import SettingsError
 
 Labels = NewType("Labels", Mapping[str, str])
 Quantity = NewType("Quantity", str)

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_type_hints
 from urllib.parse import urlsplit
 
-from dagster_project.errors import SettingsError
 from dagster_project.pod_settings import POD_PARSERS, PodSettings
-from dagster_project.style_transfer.quality import Quality
+from stylize.errors import SettingsError
+from stylize.prices import Prices
+from stylize.style.controls.quality import Quality
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -79,30 +80,6 @@ class AzureAccount:
                 f"STYLIZE_{self.role.upper()}_CREDENTIAL={self.credential!r}: the variable {self.secret_variable}"
                 " is not set"
             )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prices:
-    """What an hour of a step costs. An estimate: idle machines, disks and everything that stands by are not in it.
-
-    Attributes:
-        gpu_hour: price of an hour of a step that has a GPU, its share of the machine included.
-        cpu_hour: price of an hour of a step that has none.
-        currency: name of the money of both; only shown.
-    """
-
-    gpu_hour: float
-    cpu_hour: float
-    currency: str
-
-    @property
-    def known(self) -> bool:
-        """Whether any price is set; without one a cost of 0 says nothing."""
-        return self.gpu_hour > 0 or self.cpu_hour > 0
-
-    def cost(self, *, gpu_seconds: float, cpu_seconds: float) -> float:
-        """Estimated cost, in ``currency``, of steps that ran for so long with a GPU and without one."""
-        return (gpu_seconds * self.gpu_hour + cpu_seconds * self.cpu_hour) / 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

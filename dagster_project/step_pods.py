@@ -8,8 +8,8 @@ space, its claim on the node's disk, identity, environment and security come fro
 from collections.abc import Mapping
 from typing import Any
 
-from dagster_project.errors import SettingsError
 from dagster_project.pod_settings import POD_CONFIG_SECTIONS, PodSettings
+from stylize.errors import SettingsError
 
 PRIORITY_CLASS = "stylize-step"
 # A spot machine is taken back within this time: a pod that asked for more would not get it.

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import dagster as dg
 from pydantic import Field
 
-from dagster_project.errors import AlertError
 from resources.webhook import post
+from stylize.errors import AlertError
 
 MAX_ALERTS = 10
 """Alerts in one message: Teams takes 28 KB."""

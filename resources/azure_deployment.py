@@ -15,11 +15,11 @@ from dagster_azure.blob import (
 )
 from pydantic import Field
 
-from dagster_project.errors import SettingsError
 from dagster_project.settings import AzureAccount
 from resources.azure_account import Transfers, UsageMeter, open_account
 from resources.azure_store import AzureStore
 from resources.media_store import MediaStore
+from stylize.errors import SettingsError
 
 
 class StorageAccountResource(AzureBlobStorageResource):

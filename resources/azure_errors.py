@@ -7,7 +7,7 @@ from typing import Any
 
 from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
-from dagster_project.errors import (
+from stylize.errors import (
     ObjectMissingError,
     PreconditionError,
     StoreAccessError,

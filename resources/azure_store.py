@@ -19,11 +19,11 @@ from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient
 
-from dagster_project.errors import ObjectMissingError, StoreError
 from resources.azure_account import Transfers, UsageMeter
 from resources.azure_errors import Request, named_errors
 from resources.azure_upload import BlobUpload
 from resources.media_store import MediaStore, ObjectInfo, StoredObject, StoreUsage
+from stylize.errors import ObjectMissingError, StoreError
 
 MEDIA_AREAS = ("landing", "delivery")
 OPERATIONS_AREAS = ("clips", "models", "uploads", "work")

@@ -8,7 +8,6 @@ from typing import Any
 
 import psutil
 
-from dagster_project.errors import StoreError
 from resources.attempts import (
     Attempt,
     AttemptLog,
@@ -20,6 +19,7 @@ from resources.attempts import (
 )
 from resources.endings import find_ending
 from resources.media_store import MediaStore
+from stylize.errors import StoreError
 
 
 @dataclass(slots=True, kw_only=True)

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from dagster_project.errors import PreconditionError
-from dagster_project.video.plan import Chunk
 from resources.media_store import MediaStore
 from resources.records import ChunkObject, SegmentRecord
+from stylize.errors import PreconditionError
+from stylize.video.source.plan import Chunk
 
 
 def published_chunk(

@@ -7,15 +7,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagster_project.errors import IntegrityError, ObjectMissingError, PreconditionError
-from dagster_project.video.manifest import VideoManifest
-from dagster_project.video.plan import SegmentPlan
 from resources.media_store import MediaStore
 from resources.records import Registration, SourceRecord
 from resources.store_layout import ContentKeys, registration_key, source_record_key
+from stylize.errors import IntegrityError, ObjectMissingError, PreconditionError
+from stylize.video.source.manifest import VideoManifest
+from stylize.video.source.plan import SegmentPlan
 
 if TYPE_CHECKING:
-    from dagster_project.video.tracks import TrackDigest
+    from stylize.video.source.tracks import TrackDigest
 
 
 def current_content(store: MediaStore, clip: str) -> ContentKeys:
@@ -90,7 +90,7 @@ def read_tracks(store: MediaStore, keys: ContentKeys) -> "tuple[TrackDigest, ...
     Raises:
         ObjectMissingError: audio_track has not been materialized for this content.
     """
-    from dagster_project.video.tracks import TrackDigest
+    from stylize.video.source.tracks import TrackDigest
 
     return tuple(TrackDigest.from_dict(track) for track in json.loads(store.read_bytes(keys.tracks))["tracks"])
 

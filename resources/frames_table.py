@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from dagster_project.video.manifest import VideoTrack
 from resources.records import SegmentRecord
+from stylize.video.source.manifest import VideoTrack
 
 
 def write_frames_table(track: VideoTrack, segments: Sequence[SegmentRecord], path: Path) -> int:

@@ -1,6 +1,6 @@
 """Frame transforms besides the style networks: named by a setting, and then chosen for a clip like a style.
 
-The graph knows no more about what is done to frames than :class:`dagster_project.frame_transform.FrameTransform`. A
+The graph knows no more about what is done to frames than :class:`stylize.frame_transform.FrameTransform`. A
 setting names more of them (``STYLIZE_FRAME_TRANSFORMS=blur=my_package.privacy:Blur``); where a style has the key of its
 checkpoint, such a transform has the place of its code.
 """
@@ -8,8 +8,8 @@ checkpoint, such a transform has the place of its code.
 import pkgutil
 from collections.abc import Callable
 
-from dagster_project.errors import StyleError
-from dagster_project.frame_transform import FrameTransform
+from stylize.errors import StyleError
+from stylize.frame_transform import FrameTransform
 
 KEY_PREFIX = "python:"
 """Of model keys that are no keys of the store."""

@@ -4,16 +4,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dagster_project.errors import ObjectMissingError, StyleError
-from dagster_project.video.limits import DecodeLimits
 from resources.content import current_content, read_manifest, read_plan
 from resources.media_store import MediaStore, ObjectInfo
 from resources.records import ChunkObject, SegmentRecord
 from resources.store_layout import PHOTOGRAPHS
+from stylize.errors import ObjectMissingError, StyleError
+from stylize.sandbox.limits import DecodeLimits
 
 if TYPE_CHECKING:
-    from dagster_project.style_transfer.photographs import Photographs
-    from dagster_project.style_transfer.pictures import Picture
+    from stylize.style.pictures import Picture
+    from stylize.style.refining.photographs import Photographs
 
 MAX_CLIPS = 24
 CHUNKS_PER_CLIP = 4
@@ -43,7 +43,7 @@ def find_photographs(
     Raises:
         StyleError: there are none.
     """
-    from dagster_project.style_transfer.photographs import gather_photographs
+    from stylize.style.refining.photographs import gather_photographs
 
     if places:
         return gather_photographs(places, scratch, needed=needed, limits=limits)
@@ -67,7 +67,7 @@ def _copied(store: MediaStore, objects: list[ObjectInfo], scratch: Path) -> Path
 
 
 def _clip_photographs(store: MediaStore, clips: list[str], scratch: Path, *, needed: int) -> "Photographs":
-    from dagster_project.style_transfer.photographs import Photographs
+    from stylize.style.refining.photographs import Photographs
 
     found = Photographs()
     for clip in clips:
@@ -78,9 +78,9 @@ def _clip_photographs(store: MediaStore, clips: list[str], scratch: Path, *, nee
 
 def _clip_frames(store: MediaStore, clip: str, scratch: Path) -> "Iterator[Picture]":
     """The first frame of a few lossless chunks, evenly chosen from those that are stored."""
-    from dagster_project.style_transfer.photographs import spread
-    from dagster_project.video.lossless import read_chunk
-    from dagster_project.video.pixels import to_rgb
+    from stylize.style.refining.photographs import spread
+    from stylize.video.chunks.lossless import read_chunk
+    from stylize.video.pixels.pixels import to_rgb
 
     try:
         keys = current_content(store, clip)
@@ -99,7 +99,7 @@ def _clip_frames(store: MediaStore, clip: str, scratch: Path) -> "Iterator[Pictu
 
 
 def _packaged_photographs(store: MediaStore, *, needed: int) -> "Photographs":
-    from dagster_project.style_transfer.photographs import Photographs
+    from stylize.style.refining.photographs import Photographs
 
     try:
         import skimage.data

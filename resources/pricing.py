@@ -3,10 +3,11 @@
 import dagster as dg
 from pydantic import Field
 
-from dagster_project.settings import Device, Prices
-from dagster_project.style_transfer.controls import USUAL_STYLE_SCALE, Controls
-from dagster_project.style_transfer.quality import Quality
+from dagster_project.settings import Device
 from resources.quote import RELATIVE_SECONDS, SECONDS_PER_MEGAPIXEL, Quote, Speed, priced_pixels
+from stylize.prices import Prices
+from stylize.style.controls.controls import USUAL_STYLE_SCALE, Controls
+from stylize.style.controls.quality import Quality
 
 
 class PricingResource(dg.ConfigurableResource):

@@ -7,12 +7,12 @@ look that it shall have, and never on the settings of the process that asks.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from dagster_project.errors import ApprovalError
-from dagster_project.style_transfer.controls import Controls
-from dagster_project.style_transfer.quality import Quality
 from resources.media_store import MediaStore
 from resources.records import ClipSettings, Record
 from resources.store_layout import approval_key, quote_key, settings_key
+from stylize.errors import ApprovalError
+from stylize.style.controls.controls import Controls
+from stylize.style.controls.quality import Quality
 
 SECONDS_PER_MEGAPIXEL = {"cuda": 0.02, "cpu": 0.08}
 """Of the device in the best quality, where nothing was measured yet: 24 frames of 1080p a second on a GPU, 6 on two

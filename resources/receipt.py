@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from dagster_project import code_versions
 from resources.records import Record
+from stylize import code_versions
 
 PACKAGES = ("dagster-video-stylizer", "dagster", "torch", "av", "numpy")
 
@@ -28,7 +28,7 @@ class Receipt(Record):
             requests of runs that failed are not counted, and a folder counts none.
         checks: name of each check and whether it passed.
         flicker: how steady the pictures are: warping error and place of the worst pair of neighbouring frames that were
-            looked at; see ``dagster_project.video.flicker``.
+            looked at; see ``stylize.video.measure.flicker``.
         versions: packages and step versions that made it.
         notes: what a careful person should know: padding, what could not be carried.
     """

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from dagster_project import code_versions
-from dagster_project.errors import IntegrityError, ObjectMissingError, PreconditionError
-from dagster_project.style_transfer.controls import USUAL_STYLE_SCALE, Controls
-from dagster_project.style_transfer.quality import Quality
-from dagster_project.video.plan import Segment
 from resources.media_store import MediaStore
+from stylize import code_versions
+from stylize.errors import IntegrityError, ObjectMissingError, PreconditionError
+from stylize.style.controls.controls import USUAL_STYLE_SCALE, Controls
+from stylize.style.controls.quality import Quality
+from stylize.video.source.plan import Segment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +114,7 @@ class StyleRecord(Record):
         networks_sha256: of the networks for any painting that it was made with, unless it was refined since.
         style_scale: width of its strokes, unless a clip asks for another, see ``controls.Controls``.
         recipe: what refining was told.
-        metrics: measured after refining: ``pan_error`` of each quality, see ``style_transfer.metrics``.
+        metrics: measured after refining: ``pan_error`` of each quality, see ``stylize.style.refining.metrics``.
         losses: of the last iteration, unweighted.
         seconds: that refining took, in the process that finished it.
         sample_key: where a photograph before and after lies.
@@ -166,7 +166,7 @@ class ClipSettings(Record):
         precision: ``fp32``, ``bf16`` or ``fp16``.
         engine: the library that computes: ``torch`` or ``openvino``.
         media_container: suffix of the delivered file: ``mp4``, ``mov`` or ``mkv``.
-        strength, keep_colors, style_scale: see :class:`dagster_project.style_transfer.controls.Controls`.
+        strength, keep_colors, style_scale: see :class:`stylize.style.controls.controls.Controls`.
         style_weight: 0..1, from the clip's own style, see :mod:`assets.own_style`, to that of the painting.
         steady_shots: whether all frames of a shot are painted by one set of statistics.
         second: another style to mix in.

@@ -7,7 +7,7 @@ from resources.records import StyleRecord
 from resources.store_layout import style_record_key
 
 if TYPE_CHECKING:
-    from dagster_project.style_transfer.style_file import StyleHeader
+    from stylize.style.style_file import StyleHeader
 
 MODELS = "models/"
 
@@ -28,7 +28,7 @@ def refined_styles(store: MediaStore) -> dict[str, StyleRecord]:
 
 def read_header(store: MediaStore, key: str) -> "StyleHeader":
     """What the style file at ``key`` says about itself; only its beginning is read."""
-    from dagster_project.style_transfer.style_file import MAX_HEADER_BYTES, read_style_header
+    from stylize.style.style_file import MAX_HEADER_BYTES, read_style_header
 
     beginning = b""
     for chunk in store.chunks(key):

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from dagster_project.errors import StoreError
 from resources.media_store import MediaStore
+from stylize.errors import StoreError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -38,7 +38,7 @@ account's lifecycle rule deletes by age. Such a rule knows nothing but prefixes,
 
 from dataclasses import dataclass
 
-from dagster_project import code_versions
+from stylize import code_versions
 
 DIGEST_LENGTH = 16
 

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from dagster_project.errors import StyleError
 from dagster_project.partitions import slugify
 from resources.media_store import MediaStore, ObjectInfo
 from resources.records import digest_of_file
 from resources.store_layout import LANDING_STYLES, RESERVED_STYLES, landing_style_key
+from stylize.errors import StyleError
 
 CHECKPOINT_SUFFIXES = (".safetensors", ".pth")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")
@@ -97,7 +97,7 @@ def upload_checkpoint(store: MediaStore, path: Path) -> str:
     Raises:
         StyleError: the file is no checkpoint that can be used; nothing is stored.
     """
-    from dagster_project.style_transfer.checkpoint import load_checkpoint
+    from stylize.style.checkpoint import load_checkpoint
 
     if path.suffix not in CHECKPOINT_SUFFIXES:
         raise StyleError(f"unknown checkpoint type {path.name!r}: expected {' or '.join(CHECKPOINT_SUFFIXES)}")

@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
-from dagster_project.errors import StyleError
-from dagster_project.frame_transform import FrameTransform
 from dagster_project.settings import Device, Precision
-from dagster_project.style_transfer.controls import Controls
-from dagster_project.style_transfer.quality import Quality
 from resources.media_store import MediaStore
 from resources.other_transforms import KEY_PREFIX, is_other_transform, make_other_transform
 from resources.records import ClipSettings
 from resources.refined_styles import refined_styles
 from resources.store_layout import LANDING_STYLES
 from resources.style_uploads import sort_style_uploads
+from stylize.errors import StyleError
+from stylize.frame_transform import FrameTransform
+from stylize.style.controls.controls import Controls
+from stylize.style.controls.quality import Quality
 
 if TYPE_CHECKING:
-    from dagster_project.style_transfer.engine_choice import EngineChoice
+    from stylize.style.engines.engine_choice import EngineChoice
 
 
 class StylizerResource(dg.ConfigurableResource):
@@ -47,7 +47,7 @@ class StylizerResource(dg.ConfigurableResource):
         Raises:
             StyleError: a CUDA device is demanded and there is none.
         """
-        from dagster_project.style_transfer.engine import choose_engine
+        from stylize.style.engines.engine import choose_engine
 
         return choose_engine(device=self.device, precision=self.precision, width=1, height=1)
 
@@ -57,7 +57,7 @@ class StylizerResource(dg.ConfigurableResource):
         Raises:
             StyleError: a CUDA device is demanded, and the machine that should have one has none.
         """
-        from dagster_project.style_transfer.engine_choice import choose_gpu_elsewhere
+        from stylize.style.engines.engine_choice import choose_gpu_elsewhere
 
         return choose_gpu_elsewhere(precision=self.precision) if self.on_gpu_pods else self.resolve_engine()
 
@@ -87,7 +87,7 @@ class StylizerResource(dg.ConfigurableResource):
         Raises:
             StyleError: it cannot be made here, or its code is another than when it was chosen.
         """
-        from dagster_project.style_transfer.engine import StyleTransform, choose_engine
+        from stylize.style.engines.engine import StyleTransform, choose_engine
 
         controls, second = settings.controls, settings.second
         # Frames and the pictures that the network is shown are held in the same batches: the larger ones decide.
@@ -128,7 +128,7 @@ class StylizerResource(dg.ConfigurableResource):
 
     def shipped(self) -> dict[str, str]:
         """The shipped styles: name and one line about each, in order."""
-        from dagster_project.style_transfer.library import list_styles
+        from stylize.style.library import list_styles
 
         return {card.name: f"{card.title}. {card.description}" for card in list_styles(Path(self.styles_dir))}
 
@@ -145,7 +145,7 @@ class StylizerResource(dg.ConfigurableResource):
 
 
 def _controlled(network: FrameTransform, controls: Controls, second: FrameTransform | None = None) -> FrameTransform:
-    from dagster_project.style_transfer.controlled import ControlledTransform
+    from stylize.style.controls.controlled import ControlledTransform
 
     return network if controls == Controls() else ControlledTransform(network, controls, second=second)
 

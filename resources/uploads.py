@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any, Literal, get_args
 
-from dagster_project.errors import ObjectMissingError, PreconditionError, SettingsError
 from dagster_project.partitions import clip_key
 from resources.media_store import MediaStore, ObjectInfo
 from resources.records import Record, digest_of
@@ -25,6 +24,7 @@ from resources.store_layout import (
     rejection_key,
     sidecar_key,
 )
+from stylize.errors import ObjectMissingError, PreconditionError, SettingsError
 
 VIDEO_SUFFIXES = frozenset(
     f".{name}"

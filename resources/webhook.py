@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from dagster_project.errors import AlertError, AlertRefusedError
+from stylize.errors import AlertError, AlertRefusedError
 
 TIMEOUT_SECONDS = 8.0
 PAUSES_SECONDS = (1.0, 4.0)

@@ -13,9 +13,9 @@ from typing import Self
 
 import dagster as dg
 
-from dagster_project.errors import AlertError, AlertRefusedError
 from resources.alerts import Alert, AlertsResource
 from sensors.failed_run import describe, is_retried, is_undecided, subject_of
+from stylize.errors import AlertError, AlertRefusedError
 
 INTERVAL_SECONDS = 30
 MAX_FAILURES_PER_TICK = 200

@@ -9,13 +9,13 @@ from dataclasses import asdict
 
 import dagster as dg
 
-from dagster_project.errors import StoreError
 from dagster_project.jobs import load_style_job
 from dagster_project.partitions import styles
 from resources.media_store import MediaStore
 from resources.store_layout import LANDING_STYLES
 from resources.style_uploads import EXPECTED, StyleUpload, sort_style_uploads
 from sensors.style_upload_diff import Seen, diff_style_uploads
+from stylize.errors import StoreError
 
 INTERVAL_SECONDS = 15
 

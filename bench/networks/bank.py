@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from dagster_project.style_transfer.pictures import Picture, resized
-from dagster_project.style_transfer.style_prediction import INPUT_SIDE, load_predictor, predict_style
+from stylize.style.network.style_prediction import INPUT_SIDE, load_predictor, predict_style
+from stylize.style.pictures import Picture, resized
 
 MIN_CROP_PIXELS: Final = 100
 FRAMES_BETWEEN: Final = 30

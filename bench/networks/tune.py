@@ -23,17 +23,17 @@ import torch.nn.functional as F
 
 from bench.networks.bank import Bank, gather_photographs, gather_styles
 from bench.networks.published import take_network
-from dagster_project.style_transfer import losses
-from dagster_project.style_transfer.any_painting import FAST_SIZE, WEIGHTS, load_conditional
-from dagster_project.style_transfer.conditional import ConditionalNet
-from dagster_project.style_transfer.crops import Crops, CropSampler
-from dagster_project.style_transfer.judge import MEANS_WEIGHT, STROKE_BLOCKS, stroke_statistics
-from dagster_project.style_transfer.network import SLIM_SIZE, TransformerNet
-from dagster_project.style_transfer.pictures import Picture
-from dagster_project.style_transfer.quality import QUALITIES, Quality
-from dagster_project.style_transfer.quarter_network import QuarterNet
-from dagster_project.style_transfer.refine_recipe import RefineRecipe
-from dagster_project.style_transfer.style_prediction import load_predictor
+from stylize.style.controls.quality import QUALITIES, Quality
+from stylize.style.network.any_painting import FAST_SIZE, WEIGHTS, load_conditional
+from stylize.style.network.conditional import ConditionalNet
+from stylize.style.network.network import SLIM_SIZE, TransformerNet
+from stylize.style.network.quarter_network import QuarterNet
+from stylize.style.network.style_prediction import load_predictor
+from stylize.style.pictures import Picture
+from stylize.style.refining import losses
+from stylize.style.refining.crops import Crops, CropSampler
+from stylize.style.refining.judge import MEANS_WEIGHT, STROKE_BLOCKS, stroke_statistics
+from stylize.style.refining.refine_recipe import RefineRecipe
 
 NUM_STYLES: Final = 2400
 CONTRAST_FLOOR: Final = 1e-4

@@ -25,7 +25,7 @@ from dagster_project.cli.look_options import (
 from dagster_project.cli.operator_commands import HomeOption
 from dagster_project.cli.terminal import exit_codes, say
 from dagster_project.settings import Settings, load_settings
-from dagster_project.style_transfer.refine_recipe import MAX_STROKE_SIDE, MIN_STROKE_SIDE, RefineRecipe
+from stylize.style.refining.refine_recipe import MAX_STROKE_SIDE, MIN_STROKE_SIDE, RefineRecipe
 
 RECIPE = RefineRecipe()
 """What ``refine`` does unless it is told otherwise."""

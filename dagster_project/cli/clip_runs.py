@@ -11,8 +11,8 @@ from dagster._core.storage.tags import RETRY_NUMBER_TAG  # set by Dagster; docum
 
 from dagster_project.partitions import PARTITION_TAG, RANGE_TAGS, cell_key, clips, clips_of_run, grid, parse_cell
 from dagster_project.retirement import UNFINISHED
-from dagster_project.video.plan import MAX_SEGMENTS
 from sensors.failed_run import find_step_failure
+from stylize.video.source.plan import MAX_SEGMENTS
 
 MAX_RUNS = 200
 """Runs of a clip that are looked at for reasons and retries, the latest first."""

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from assets.style_loading import title_of
 from dagster_project.cli.home import prepare_home
-from dagster_project.errors import StyleError
 from dagster_project.settings import Settings
-from dagster_project.style_transfer.controls import USUAL_STYLE_SCALE
 from resources.build import build_resources
 from resources.style_uploads import check_style_name, upload_checkpoint
+from stylize.errors import StyleError
+from stylize.style.controls.controls import USUAL_STYLE_SCALE
 
 MAX_PICTURES = 100
 
@@ -20,9 +20,9 @@ def combine_pictures(pictures: Sequence[Path], *, name: str, settings: Settings)
     Raises:
         StyleError: the name cannot be that of a style, or a picture cannot be used; nothing is stored.
     """
-    from dagster_project.style_transfer.any_painting import networks_for
-    from dagster_project.style_transfer.style_file import save_style_file
-    from dagster_project.style_transfer.untrusted_pictures import read_untrusted_style_image
+    from stylize.style.network.any_painting import networks_for
+    from stylize.style.style_file import save_style_file
+    from stylize.style.untrusted_pictures import read_untrusted_style_image
 
     style, store = check_style_name(name), prepare_home(settings)
     resources = build_resources(settings)

@@ -16,7 +16,7 @@ def run_demo(settings: Settings) -> list[str]:
     Raises:
         StylizeError: with the one line that the user needs.
     """
-    from dagster_project.video.preview import render_side_by_side
+    from stylize.pictures.preview import render_side_by_side
 
     source = settings.home / "demo" / "demo.mp4"
     source.parent.mkdir(parents=True, exist_ok=True)

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from assets.style_loading import load_network_style
 from dagster_project.cli.home import prepare_home
-from dagster_project.errors import SettingsError
 from dagster_project.settings import Settings
 from resources.build import build_resources
 from resources.records import StyleRecord
 from resources.refined_styles import read_header
+from stylize.errors import SettingsError
 
 
 def export_style(style: str, file: Path, *, settings: Settings) -> list[str]:
@@ -18,8 +18,8 @@ def export_style(style: str, file: Path, *, settings: Settings) -> list[str]:
         SettingsError: ``file`` cannot be written, or has another ending.
         StyleError: there is no such style.
     """
-    from dagster_project.style_transfer.checkpoint import load_networks
-    from dagster_project.style_transfer.style_file import save_style_file
+    from stylize.style.checkpoint import load_networks
+    from stylize.style.style_file import save_style_file
 
     if file.suffix != ".safetensors":
         raise SettingsError(f"{file.name!r}: expected a name that ends in .safetensors")
@@ -43,7 +43,7 @@ def export_style(style: str, file: Path, *, settings: Settings) -> list[str]:
 
 def _card_beside_the_model(settings: Settings, record: StyleRecord) -> tuple[dict[str, object], bytes]:
     """Card and sample of a shipped style; of a checkpoint that came without, what little is known."""
-    from dagster_project.style_transfer.library import list_styles
+    from stylize.style.library import list_styles
 
     for card in list_styles(settings.styles_dir):
         if (card.name, card.title) == (record.style, record.title):

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from dagster_project.cli.deployment import named_clip
-from dagster_project.errors import ObjectMissingError, SettingsError
 from dagster_project.settings import Settings
 from resources.azure_links import DOWNLOAD, MAX_LINK_HOURS, UPLOAD, sign_link
 from resources.azure_store import AzureStore
 from resources.build import build_store
 from resources.records import Delivery
 from resources.store_layout import landing_key, latest_delivery_key
+from stylize.errors import ObjectMissingError, SettingsError
 
 
 def make_upload_link(settings: Settings, name: str, hours: float) -> list[str]:

@@ -7,13 +7,13 @@ import dagster as dg
 from assets.clip_settings import resolve_settings
 from assets.clip_wishes import ClipSettingsConfig, check_wishes
 from dagster_project.cli.runs import LocalRuns
-from dagster_project.errors import StyleError
 from dagster_project.partitions import styles
 from resources.media_store import MediaStore
 from resources.records import ClipSettings
 from resources.store_layout import settings_key
 from resources.style_uploads import CHECKPOINT_SUFFIXES, IMAGE_SUFFIXES, upload_checkpoint, upload_picture
 from resources.stylizer import StylizerResource
+from stylize.errors import StyleError
 
 
 def resolve_wishes(store: MediaStore, stylizer: StylizerResource, wishes: ClipSettingsConfig) -> ClipSettingsConfig:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from dagster_project.style_transfer.quality import Quality
+from stylize.style.controls.quality import Quality
 
 StyleOption = Annotated[
     str | None,

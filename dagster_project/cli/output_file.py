@@ -5,8 +5,8 @@ import tempfile
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from dagster_project.errors import SettingsError, StoreError
 from resources.media_store import MediaStore
+from stylize.errors import SettingsError, StoreError
 
 MediaContainer = Literal["mp4", "mov", "mkv"]
 

@@ -11,17 +11,17 @@ from assets.style_loading import load_network_style
 from dagster_project.cli.home import prepare_home
 from dagster_project.cli.look_choice import resolve_style
 from dagster_project.cli.terminal import open_console
-from dagster_project.errors import SettingsError
 from dagster_project.settings import Settings
-from dagster_project.style_transfer.quality import Quality
 from resources.build import build_resources
 from resources.folder_store import FolderStore
 from resources.records import ClipSettings
 from resources.stylizer import StylizerResource
+from stylize.errors import SettingsError
+from stylize.style.controls.quality import Quality
 
 if TYPE_CHECKING:
-    from dagster_project.style_transfer.pictures import Picture
-    from dagster_project.video.limits import DecodeLimits
+    from stylize.sandbox.limits import DecodeLimits
+    from stylize.style.pictures import Picture
 
 FRAME_HEIGHT = 720
 """Rows of the frame that is painted; larger ones are reduced."""
@@ -46,7 +46,7 @@ def preview_styles(
         StyleError: there is no such style, or the photograph cannot be read.
         VideoError: the video cannot be read.
     """
-    from dagster_project.style_transfer.style_sheet import style_sheet
+    from stylize.style.style_sheet import style_sheet
 
     _check_output(output)
     store, resources = prepare_home(settings), build_resources(settings)
@@ -71,8 +71,8 @@ def _check_output(output: Path) -> None:
 
 
 def _read_frame(source: Path, scratch: Path, limits: "DecodeLimits") -> "Picture":
-    from dagster_project.style_transfer.photographs import sample_frames
-    from dagster_project.style_transfer.pictures import PICTURE_SUFFIXES, read_picture
+    from stylize.style.pictures import PICTURE_SUFFIXES, read_picture
+    from stylize.style.refining.photographs import sample_frames
 
     if source.suffix.lower() in PICTURE_SUFFIXES:
         picture = read_picture(source)

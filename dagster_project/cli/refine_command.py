@@ -10,17 +10,17 @@ from dagster_project.cli.progress_bars import ProgressBars
 from dagster_project.cli.runs import LocalRuns
 from dagster_project.cli.terminal import open_console
 from dagster_project.definitions import build_defs
-from dagster_project.errors import StyleError
 from dagster_project.partitions import slugify, styles
 from dagster_project.settings import Settings
-from dagster_project.style_transfer.looks.table import LooksRow, failures
-from dagster_project.style_transfer.quality import QUALITIES
 from resources.build import build_resources
 from resources.folder_store import FolderStore
 from resources.records import StyleRecord
 from resources.store_layout import style_record_key
 from resources.style_uploads import check_style_name, find_style_upload
 from resources.stylizer import StylizerResource
+from stylize.errors import StyleError
+from stylize.style.controls.quality import QUALITIES
+from stylize.style.looks.table import LooksRow, failures
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

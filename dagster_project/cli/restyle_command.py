@@ -8,7 +8,6 @@ from dagster_project.cli.interrupts import Interrupts
 from dagster_project.cli.look_choice import choose_look, resolve_wishes
 from dagster_project.cli.runs import LocalRuns
 from dagster_project.definitions import build_defs
-from dagster_project.errors import SettingsError
 from dagster_project.settings import Settings
 from resources.build import build_resources
 from resources.content import find_current_plan
@@ -16,6 +15,7 @@ from resources.daemon import daemon_lives
 from resources.quote import explain_hold, find_hold
 from resources.records import ClipSettings
 from resources.store_layout import settings_key
+from stylize.errors import SettingsError
 
 
 def restyle_clip(settings: Settings, clip: str, wishes: ClipSettingsConfig) -> Iterator[str]:

@@ -6,12 +6,12 @@ import dagster as dg
 
 from dagster_project.cli.deployment import named_clip
 from dagster_project.cli.home import clean_up_after_killed_processes, open_instance, prepare_home
-from dagster_project.errors import RetirementError, SettingsError
 from dagster_project.retirement import Retirement, find_clips_delivered_before, retire
 from dagster_project.settings import Settings
 from resources.build import build_store
 from resources.clip_lease import ClipLease
 from resources.media_store import MediaStore
+from stylize.errors import RetirementError, SettingsError
 
 
 def retire_clips(

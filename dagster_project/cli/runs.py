@@ -7,10 +7,10 @@ import dagster as dg
 from dagster_shared.error import SerializableErrorInfo  # what a step failure event carries
 
 from assets.failures import ERROR_KIND_KEY, RUN_RETRIES_TAG
-from dagster_project import errors
 from dagster_project.cli.interrupts import Interrupts
-from dagster_project.errors import StepFailedError
 from resources.local_process import process_tags
+from stylize import errors
+from stylize.errors import StepFailedError
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 # A run that this process executes is finished by running the command again, not by the daemon's retries.

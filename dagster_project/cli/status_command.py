@@ -13,11 +13,11 @@ from rich.text import Text
 from dagster_project.cli.clip_status import ClipStatus, StatusReader
 from dagster_project.cli.deployment import named_clip, open_deployment
 from dagster_project.cli.terminal import say
-from dagster_project.errors import SettingsError
 from dagster_project.settings import Settings
 from resources.daemon import daemon_lives
 from resources.progress_reports import ProgressReport
 from resources.quote import explain_hold
+from stylize.errors import SettingsError
 
 COLORS = {"delivered": "green", "failed": "red", "rejected": "red", "stuck": "red", "held": "yellow"}
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from dagster_project.errors import NO_SPACE, StepFailedError, StylizeError
+from stylize.errors import NO_SPACE, StepFailedError, StylizeError
 
 # SQLite's words, wherever in Dagster they come up.
 DATABASE_FULL = "database or disk is full"

@@ -16,7 +16,6 @@ from dagster_project.cli.restyle import ClipRestyler, Outcome, upload_name
 from dagster_project.cli.runs import LocalRuns
 from dagster_project.cli.terminal import open_console
 from dagster_project.definitions import build_defs
-from dagster_project.errors import ProbeError, StyleError
 from dagster_project.partitions import clip_key
 from dagster_project.settings import Settings
 from resources.build import build_resources
@@ -24,6 +23,7 @@ from resources.clip_lease import ClipLease
 from resources.folder_store import FolderStore
 from resources.receipt import Receipt
 from resources.stylizer import StylizerResource
+from stylize.errors import ProbeError, StyleError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from dagster_project.doctor.finding import Finding, NotExaminedError, Patient
 from dagster_project.doctor.registry import EXAMINATIONS
-from dagster_project.errors import StoreError, StylizeError
+from stylize.errors import StoreError, StylizeError
 
 NotExamined = Callable[[str, NotExaminedError], None]
 """Hears of an examination, by name, that there is nothing to look at for, and why."""

@@ -11,12 +11,12 @@ from typing import NoReturn
 
 import dagster as dg
 
-from dagster_project.errors import RepairError
 from dagster_project.partitions import clips, clips_of_run
 from dagster_project.retirement import UNFINISHED
 from resources.clip_lease import ClipLease
 from resources.deployment import ScratchResource
 from resources.media_store import MediaStore
+from stylize.errors import RepairError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

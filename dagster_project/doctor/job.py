@@ -7,11 +7,11 @@ from assets.failures import RUN_RETRIES_TAG, failures_explained
 from dagster_project.doctor.examine import count_findings, examine, mend
 from dagster_project.doctor.finding import Finding, NotExaminedError, Patient
 from dagster_project.doctor.registry import EXAMINATIONS
-from dagster_project.errors import RepairError
 from resources.clip_lease import ClipLease
 from resources.deployment import ScratchResource
 from resources.local_process import process_tags
 from resources.media_store import MediaStore
+from stylize.errors import RepairError
 
 MENDED = "mended"
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 
 from dagster_project.doctor.finding import Finding, Patient
-from dagster_project.errors import RepairError
 from resources.media_store import MediaStore
 from resources.store_layout import DIGEST_LENGTH, ContentKeys, work_prefix
+from stylize.errors import RepairError
 
 CONTENT = re.compile(rf"work/([^/]+)/([0-9a-f]{{{DIGEST_LENGTH}}})/")
 

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from functools import partial
 
 from dagster_project.doctor.finding import Finding, Patient
-from dagster_project.errors import RepairError
 from dagster_project.partitions import clips
 from resources.media_store import MediaStore
 from resources.records import Registration, SourceRecord
 from resources.store_layout import latest_delivery_key, registration_key, source_record_key
+from stylize.errors import RepairError
 
 
 def find_sourceless_clips(patient: Patient) -> Iterator[Finding]:

@@ -16,9 +16,9 @@ from prometheus_client import CollectorRegistry, Metric, start_http_server
 from prometheus_client.registry import Collector
 
 from dagster_project.partitions import clips_of_run
-from dagster_project.settings import Prices
 from dagster_project.telemetry.metrics import Metrics
 from dagster_project.telemetry.run_events import WANTED, RunTally
+from stylize.prices import Prices
 
 log = logging.getLogger(__name__)
 

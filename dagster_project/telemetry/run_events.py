@@ -8,12 +8,12 @@ from typing import Any, Literal
 import dagster as dg
 from dagster_shared.error import SerializableErrorInfo  # what failure and retry events carry
 
-import dagster_project.errors
+import stylize.errors
 from assets.failures import ERROR_KIND_KEY, StoreOutageRetry
 from assets.storage_use import PREFIX as STORAGE_PREFIX
-from dagster_project.errors import StoreUnavailableError
-from dagster_project.settings import Prices
 from dagster_project.telemetry.metrics import Metrics, exact
+from stylize.errors import StoreUnavailableError
+from stylize.prices import Prices
 
 Kind = dg.DagsterEventType
 Outcome = Literal["success", "failure", "retry", "killed"]
@@ -47,8 +47,8 @@ UNEXPECTED = "unexpected"
 
 EXPLAINED = frozenset(
     name
-    for name, item in vars(dagster_project.errors).items()
-    if isinstance(item, type) and issubclass(item, dagster_project.errors.StylizeError)
+    for name, item in vars(stylize.errors).items()
+    if isinstance(item, type) and issubclass(item, stylize.errors.StylizeError)
 )
 
 

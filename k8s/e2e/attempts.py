@@ -6,11 +6,11 @@ from itertools import pairwise
 
 from assets.delivery import gather_parts
 from azurite.demo import Story
-from dagster_project.video.plan import FRAMES_PER_CHUNK
 from k8s.e2e.options import E2eError
 from resources.attempts import ERRORS, INTERRUPTIONS, Attempt, AttemptLog
 from resources.media_store import MediaStore
 from resources.store_layout import ContentKeys
+from stylize.video.source.plan import FRAMES_PER_CHUNK
 
 
 def check_attempts(store: MediaStore, clip: str, story: Story, *, kills: int) -> None:

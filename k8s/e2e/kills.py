@@ -11,10 +11,10 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.stream import stream
 
 from azurite.demo import Story
-from dagster_project.errors import StylizeError
 from k8s.e2e.cluster import Cluster
 from k8s.e2e.placement import styling
 from k8s.e2e.pods import PodWatch, SeenPod
+from stylize.errors import StylizeError
 
 Way = TypeVar("Way")
 

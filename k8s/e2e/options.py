@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, Self, get_args
 from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
 
-from dagster_project.errors import SettingsError, StylizeError
 from dagster_project.pod_settings import POD_PARSERS
 from dagster_project.settings import Device
 from dagster_project.step_pods import merged
+from stylize.errors import SettingsError, StylizeError
 
 POSTGRESQL_PORT = 5432
 

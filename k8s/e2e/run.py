@@ -19,7 +19,6 @@ from kubernetes.client.exceptions import ApiException
 
 from azurite.demo import Story
 from dagster_project.cli.demo_clip import make_demo_clip
-from dagster_project.errors import StylizeError
 from dagster_project.settings import PROJECT_ROOT
 from k8s.e2e.attempts import check_attempts
 from k8s.e2e.checks import check_nothing_left, check_pods, check_pool, check_ui_launches
@@ -35,6 +34,7 @@ from k8s.e2e.services import local_services
 from k8s.e2e.store import Verified, open_store, remove_containers, verify
 from k8s.e2e.ui import Webserver
 from resources.azure_store import AzureStore
+from stylize.errors import StylizeError
 
 # Three segments of ten chunks: so small that cores style them in a few minutes, so large that GPUs take seconds for
 # each, in which they can be killed.

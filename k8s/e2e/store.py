@@ -9,7 +9,6 @@ from azure.core.exceptions import ResourceNotFoundError
 
 from assets.delivery import assemble, gather_parts
 from dagster_project.settings import Settings
-from dagster_project.video.verify import verify_delivery
 from k8s.e2e.instance import container_prefix_of
 from k8s.e2e.options import E2eError, Options
 from resources.azure_account import Transfers, UsageMeter, open_account
@@ -20,6 +19,7 @@ from resources.media_store import MediaStore
 from resources.receipt import Receipt
 from resources.records import Delivery, SourceRecord
 from resources.store_layout import ContentKeys, latest_delivery_key, source_record_key
+from stylize.video.delivery.verify import verify_delivery
 
 
 @contextmanager

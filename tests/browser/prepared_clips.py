@@ -13,10 +13,10 @@ from dagster_project.cli.runs import LocalRuns
 from dagster_project.definitions import build_defs
 from dagster_project.partitions import cell_key, clip_key, clips, styles
 from dagster_project.settings import Settings
-from dagster_project.video.plan import MAX_SEGMENTS
 from resources.content import current_content
 from resources.records import Registration
 from resources.store_layout import registration_key
+from stylize.video.source.plan import MAX_SEGMENTS
 from tests.clips import AAC, BT709, run_ffmpeg, sound, x264
 
 FRAMES_PER_SEGMENT = 24

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
-from dagster_project.reports.delivery_page import render_page
+from stylize.pictures.delivery_page import render_page
 from tests.delivery_pages import DIGEST, RECEIPT, flat, moment, page_of
 
 SOURCE, RESULT = 48, 207

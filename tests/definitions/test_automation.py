@@ -12,7 +12,7 @@ from assets.unused_cells import unused_cells_recorded
 from dagster_project.definitions import build_defs
 from dagster_project.partitions import cell_key
 from dagster_project.settings import Settings
-from dagster_project.video.plan import MAX_SEGMENTS
+from stylize.video.source.plan import MAX_SEGMENTS
 
 CLIP = "film"
 NUM_USED = 2

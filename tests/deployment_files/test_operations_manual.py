@@ -5,11 +5,11 @@ import re
 import pytest
 import yaml
 
-from dagster_project import errors
 from dagster_project.cli.app import app
 from dagster_project.pod_settings import PodSettings
 from dagster_project.settings import Settings
 from k8s.documents import K8S, ROOT, manifests
+from stylize import errors
 from tests.deployment_files.test_metrics import EXPORTED, PANELS
 
 MANUAL = (ROOT / "docs" / "operations.md").read_text()

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from azurite.server import Azurite
-from dagster_project.errors import PreconditionError, StoreUnavailableError
 from resources.azure_account import Transfers
 from resources.azure_store import AzureStore
 from resources.media_store import MediaStore
+from stylize.errors import PreconditionError, StoreUnavailableError
 from tests.azure_accounts import AzureAccounts
 from tests.fault_proxy import Fault, FaultProxy, Kind
 from tests.integration.test_media_store import in_threads

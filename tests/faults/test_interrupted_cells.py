@@ -21,9 +21,9 @@ import pytest
 from assets.failures import ExplainedFailure, explained_failures
 from dagster_project.cli.home import open_instance
 from dagster_project.settings import Settings
-from dagster_project.video.plan import FRAMES_PER_CHUNK
 from resources.attempts import MAX_ERRORS, MAX_STUCK, Attempt, AttemptLog
 from resources.records import digest_of_file
+from stylize.video.source.plan import FRAMES_PER_CHUNK
 from tests.clips import picture, run_ffmpeg, x264
 from tests.forked_programs import ForkedProgram, run_stylize
 
@@ -37,7 +37,7 @@ BATCH_SIZE = 8
 NOTING_TRANSFORM = """
 import os, signal, time
 from pathlib import Path
-from dagster_project.errors import StyleError
+from stylize.errors import StyleError
 
 NOTES = Path(__file__).with_name("notes")
 TROUBLE = Path(__file__).with_name("trouble")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from assets.failures import STORE_OUTAGE_RETRIES, TRANSIENT_RETRIES, explained_failures
-from dagster_project.errors import StoreUnavailableError
 from resources.folder_store import FolderStore
+from stylize.errors import StoreUnavailableError
 from tests.landing import Landing, open_landing
 
 Clip = Callable[[str], Path]

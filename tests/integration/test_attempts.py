@@ -12,7 +12,6 @@ from dagster._core.storage.tags import RETRY_NUMBER_TAG
 
 from assets.retries import launch_of
 from assets.styled_frames import StyledSegment, style_segment
-from dagster_project.errors import StoreUnavailableError
 from dagster_project.settings import Settings
 from resources.attempts import MAX_ERRORS, Attempt, AttemptLog
 from resources.build import build_resources
@@ -23,6 +22,7 @@ from resources.media_store import MediaStore
 from resources.progress import LogProgress
 from resources.records import ClipSettings
 from resources.store_layout import settings_key
+from stylize.errors import StoreUnavailableError
 from tests.landing import Landing, open_landing
 
 Clip = Callable[[str], Path]
@@ -99,7 +99,7 @@ def _entry() -> Attempt:
 def test_after_memory_ran_out_fewer_frames_are_painted_at_once_and_the_bits_stay(
     landing: Landing, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dagster_project.style_transfer.engine_choice.usable_cores", lambda: 4)
+    monkeypatch.setattr("stylize.style.engines.engine_choice.usable_cores", lambda: 4)
     whole = _style(landing, _attempt(landing.store, 0))
     assert whole.memory_rung == "4 frames at once"
     for number, rung in ((1, "2 frames at once"), (2, "1 frame at once")):

@@ -21,7 +21,6 @@ from dagster_project.cli.restyle import ClipRestyler
 from dagster_project.cli.runs import LocalRuns
 from dagster_project.cli.terminal import open_console
 from dagster_project.definitions import build_defs
-from dagster_project.errors import PreconditionError, StoreAccessError
 from dagster_project.settings import Settings
 from resources.azure_account import Transfers
 from resources.azure_store import MEDIA_AREAS, OPERATIONS_AREAS, AzureStore
@@ -29,6 +28,7 @@ from resources.build import build_resources
 from resources.folder_store import FolderStore
 from resources.media_store import MediaStore, ObjectInfo, StoredObject
 from resources.records import Delivery
+from stylize.errors import PreconditionError, StoreAccessError
 from tests.azure_accounts import AzureAccounts
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "azure.md"

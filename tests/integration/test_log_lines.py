@@ -12,10 +12,10 @@ import yaml
 
 from assets.failures import failures_explained
 from dagster_project.cli.home import INSTANCE_SETTINGS, open_instance
-from dagster_project.errors import IntegrityError
 from dagster_project.settings import Settings
 from k8s import chart
 from k8s.documents import values
+from stylize.errors import IntegrityError
 from tests.conftest import Stylize
 
 Clip = Callable[[str], Path]

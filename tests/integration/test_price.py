@@ -14,7 +14,6 @@ from dagster_project.cli.approve_command import approve_clip
 from dagster_project.cli.clip_status import StatusReader
 from dagster_project.cli.deployment import open_deployment
 from dagster_project.definitions import build_defs
-from dagster_project.errors import ApprovalError
 from dagster_project.partitions import cell_key
 from dagster_project.settings import Settings
 from resources.media_store import MediaStore
@@ -23,6 +22,7 @@ from resources.records import Registration
 from resources.store_layout import quote_key, registration_key
 from resources.uploads import Upload, UploadVersion
 from sensors.upload_states import VersionWatch
+from stylize.errors import ApprovalError
 from tests.quotes import dear_quote
 
 Clip = Callable[[str], Path]

@@ -20,13 +20,13 @@ from dagster_project.cli.home import open_instance
 from dagster_project.cli.refine_command import refine_painting
 from dagster_project.cli.style_list import list_style_lines
 from dagster_project.definitions import build_defs
-from dagster_project.errors import StyleError
 from dagster_project.settings import Settings
-from dagster_project.style_transfer.quality import QUALITIES
-from dagster_project.video.limits import DecodeLimits
 from resources.folder_store import FolderStore
 from resources.photographs import find_photographs
 from resources.records import StyleRecord, digest_of_file
+from stylize.errors import StyleError
+from stylize.sandbox.limits import DecodeLimits
+from stylize.style.controls.quality import QUALITIES
 from tests.conftest import Restyle, Stylize
 from tests.forked_programs import ForkedStylize
 

@@ -13,10 +13,8 @@ import pytest
 from dagster_project.cli.deployment import open_deployment
 from dagster_project.cli.status_command import show_status
 from dagster_project.definitions import build_defs
-from dagster_project.errors import SettingsError
 from dagster_project.partitions import cell_key
 from dagster_project.settings import Settings
-from dagster_project.video.plan import Segment, plan_segments
 from resources.content import write_plan
 from resources.local_process import process_tags
 from resources.media_store import MediaStore
@@ -31,6 +29,8 @@ from resources.store_layout import (
     source_record_key,
 )
 from resources.uploads import UploadLedger, UploadVersion, find_uploads
+from stylize.errors import SettingsError
+from stylize.video.source.plan import Segment, plan_segments
 from tests.conftest import Stylize
 from tests.quotes import dear_quote
 

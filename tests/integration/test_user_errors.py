@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dagster_project.cli.video_command import check_readable
-from dagster_project.errors import ProbeError
+from stylize.errors import ProbeError
 from tests.conftest import Stylize
 
 Clip = Callable[[str], Path]

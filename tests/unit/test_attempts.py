@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project.errors import AttemptsSpentError
 from resources.attempts import (
     MAX_ERRORS,
     MAX_INTERRUPTIONS,
@@ -18,6 +17,7 @@ from resources.attempts import (
     memory_steps_down,
 )
 from resources.folder_store import FolderStore
+from stylize.errors import AttemptsSpentError
 
 KEY = "work/film/0/styled/0/attempts-000.json"
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from assets.clip_wishes import ClipSettingsConfig, parse_wishes
-from dagster_project.errors import SettingsError
+from stylize.errors import SettingsError
 
 STYLES = ("great-wave", "scream")
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dagster_project.reports.delivery_page import PAGE_BUDGET_BYTES, DeliveryPage, render_page, shows_delivery
-from dagster_project.video.before_after import MAX_MOMENTS, MAX_SIDE_PIXELS
+from stylize.pictures.before_after import MAX_MOMENTS, MAX_SIDE_PIXELS
+from stylize.pictures.delivery_page import PAGE_BUDGET_BYTES, DeliveryPage, render_page, shows_delivery
 from tests.delivery_pages import DIGEST, RECEIPT, flat, moment, page_of
 
 HOSTILE = "2026/<img src=x onerror=alert(1)> & \"q\" 'r' {{ 7*7 }} \u202egpj.mp4"

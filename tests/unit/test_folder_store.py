@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project.errors import IntegrityError, PreconditionError, StoreFullError
 from resources.folder_store import FolderStore
 from resources.media_store import StoreUsage
+from stylize.errors import IntegrityError, PreconditionError, StoreFullError
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from dagster_project.frame_transform import Picture, ahead, transform_groups
+from stylize.frame_transform import Picture, ahead, transform_groups
 
 
 class Inverter:

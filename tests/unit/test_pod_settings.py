@@ -1,10 +1,10 @@
 import pytest
 
-from dagster_project.errors import SettingsError
 from dagster_project.executors import choose_executor
 from dagster_project.pod_settings import PodSettings, WholeNumber
 from dagster_project.settings import Settings, load_settings
 from dagster_project.step_pods import GPU_TAINT, SPOT_TAINT, gpu_pod, merged, step_pod
+from stylize.errors import SettingsError
 
 
 def _pods(**variables: str) -> PodSettings:

@@ -1,12 +1,12 @@
 import pytest
 
 from assets.pricing import StyledSample, measured_speed
-from dagster_project.errors import SettingsError
 from dagster_project.settings import Device, load_settings
-from dagster_project.style_transfer.controls import BRUSH_PIXELS, USUAL_STYLE_SCALE, Controls
-from dagster_project.style_transfer.quality import Quality
 from resources.pricing import PricingResource
 from resources.quote import Quote
+from stylize.errors import SettingsError
+from stylize.style.controls.controls import BRUSH_PIXELS, USUAL_STYLE_SCALE, Controls
+from stylize.style.controls.quality import Quality
 
 HD, SD = 1920 * 1080, 640 * 360
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dagster_project.reports.clip_report import STAGES
-from dagster_project.reports.plots import COLORS, draw_clips, draw_segments, draw_timeline, rendered
+from stylize.pictures.clip_report import STAGES
+from stylize.pictures.plots import COLORS, draw_clips, draw_segments, draw_timeline, rendered
 
 
 def frames() -> pd.DataFrame:

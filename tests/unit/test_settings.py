@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project.errors import SettingsError
 from dagster_project.settings import Settings, load_settings
+from stylize.errors import SettingsError
 
 
 def test_an_empty_environment_gives_the_defaults() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from assets.steadiness import pairs_of_clip, pairs_of_segment
-from dagster_project.video.plan import plan_segments
+from stylize.video.source.plan import plan_segments
 
 
 @pytest.mark.parametrize("num_frames", [1, 2, 24, 25, 48, 240, 241, 2400, 50_000])

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project.errors import StoreUnavailableError
 from resources import stored_progress
 from resources.folder_store import FolderStore
 from resources.media_store import StoredObject
@@ -13,6 +12,7 @@ from resources.progress import Advance, LogProgress
 from resources.progress_reports import read_progress_reports
 from resources.store_layout import progress_key
 from resources.stored_progress import StoredProgress
+from stylize.errors import StoreUnavailableError
 
 KEY = progress_key("film", "style", 3)
 

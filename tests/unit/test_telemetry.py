@@ -16,10 +16,10 @@ from dagster._core.test_utils import create_run_for_test  # the storage takes ru
 from prometheus_client import CollectorRegistry
 
 from assets.failures import STORE_OUTAGE_RETRIES, failures_explained
-from dagster_project.errors import StoreUnavailableError
-from dagster_project.settings import Prices
 from dagster_project.telemetry.exporter import Exporter
 from dagster_project.telemetry.metrics import exact
+from stylize.errors import StoreUnavailableError
+from stylize.prices import Prices
 
 NO_PRICES = Prices(gpu_hour=0, cpu_hour=0, currency="USD")
 JOB = "style_segment_job"

@@ -9,10 +9,10 @@ from typing import Any
 import dagster as dg
 
 from dagster_project.definitions import build_defs
-from dagster_project.errors import StoreUnavailableError
 from resources.clip_lease import ClipLease
 from resources.folder_store import FolderStore
 from resources.media_store import ObjectInfo
+from stylize.errors import StoreUnavailableError
 from tests.integration.doctor.examined import CLIP, HEALTHY, ExaminedDeployment
 
 

@@ -10,15 +10,15 @@ from pathlib import Path
 
 import imageio_ffmpeg
 
-from dagster_project.video.encode import encode_chunk
-from dagster_project.video.limits import DecodeLimits
-from dagster_project.video.lossless import read_chunk
-from dagster_project.video.manifest import VideoManifest
-from dagster_project.video.mux import stitch
-from dagster_project.video.pixels import DeliveredPicture, delivered_picture, rgb_pictures
-from dagster_project.video.plan import plan_segments
-from dagster_project.video.report import StitchReport
-from dagster_project.video.split import split
+from stylize.sandbox.limits import DecodeLimits
+from stylize.video.chunks.encode import encode_chunk
+from stylize.video.chunks.lossless import read_chunk
+from stylize.video.chunks.split import split
+from stylize.video.delivery.mux import stitch
+from stylize.video.delivery.report import StitchReport
+from stylize.video.pixels.pixels import DeliveredPicture, delivered_picture, rgb_pictures
+from stylize.video.source.manifest import VideoManifest
+from stylize.video.source.plan import plan_segments
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from dagster_project.errors import ProbeError
-from dagster_project.video.sandbox_child import Channel
+from stylize.errors import ProbeError
+from stylize.sandbox.sandbox_child import Channel
 
 Arguments = dict[str, Any]
 
@@ -87,5 +87,5 @@ def write_pid_and_hang(arguments: Arguments, channel: Channel) -> None:
 
 def import_video(arguments: Arguments, channel: Channel) -> list[str]:
     """List the heavy modules that a scan brings along."""
-    importlib.import_module("dagster_project.video.scan")
+    importlib.import_module("stylize.video.source.scan")
     return sorted({"torch", "dagster", "av"} & set(sys.modules))

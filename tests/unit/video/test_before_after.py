@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 
-from dagster_project.video.before_after import MAX_MOMENTS, MAX_SIDE_PIXELS, as_displayed, read_moments, spread_frames
-from dagster_project.video.pixels import Picture, rgb_pictures
+from stylize.pictures.before_after import MAX_MOMENTS, MAX_SIDE_PIXELS, as_displayed, read_moments, spread_frames
+from stylize.video.pixels.pixels import Picture, rgb_pictures
 from tests.unit.video.delivery import Delivery
 
 CLIPS = ["constant_rate", "variable_rate", "odd_size_420", "rotated_90", "non_square_pixels", "hdr", "interlaced"]

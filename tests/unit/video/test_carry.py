@@ -6,9 +6,9 @@ import av
 import numpy as np
 import pytest
 
-from dagster_project.video.mux import stitch
-from dagster_project.video.pixels import delivered_picture
-from dagster_project.video.scan import scan
+from stylize.video.delivery.mux import stitch
+from stylize.video.pixels.pixels import delivered_picture
+from stylize.video.source.scan import scan
 from tests.clips import CLIPS, WITH_SOUND, run_ffmpeg, x264
 from tests.unit.video.delivery import packet_table, samples_md5, style_chunks
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dagster_project.video.contact_sheet import SAMPLE_HEIGHT_PIXELS, FrameSampler, SampledFrames
-from dagster_project.video.plan import Segment, plan_segments
+from stylize.pictures.contact_sheet import SAMPLE_HEIGHT_PIXELS, FrameSampler, SampledFrames
+from stylize.video.source.plan import Segment, plan_segments
 
 
 def segment_of(num_frames: int, *, index: int = 0, frames_per_segment: int = 240) -> Segment:

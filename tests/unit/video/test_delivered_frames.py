@@ -4,9 +4,9 @@ import av
 import numpy as np
 import pytest
 
-from dagster_project.errors import VerificationError
-from dagster_project.video.delivered_frames import DeliveredFrames
-from dagster_project.video.pixels import Picture, rgb_pictures
+from stylize.errors import VerificationError
+from stylize.video.delivery.delivered_frames import DeliveredFrames
+from stylize.video.pixels.pixels import Picture, rgb_pictures
 from tests.unit.video.delivery import Delivery
 
 CLIPS = ["constant_rate", "variable_rate", "odd_size_420", "late_start", "rotated_90", "one_frame", "raw_h264"]

@@ -9,10 +9,10 @@ import av
 import numpy as np
 import pytest
 
-from dagster_project.errors import EncodeError
-from dagster_project.video.encode import REORDER_FRAMES, encode_chunk
-from dagster_project.video.manifest import ColorTags, VideoTrack
-from dagster_project.video.pixels import delivered_picture
+from stylize.errors import EncodeError
+from stylize.video.chunks.encode import REORDER_FRAMES, encode_chunk
+from stylize.video.pixels.pixels import delivered_picture
+from stylize.video.source.manifest import ColorTags, VideoTrack
 
 TRACK = VideoTrack(
     stream_index=0, codec="h264", width=96, height=64, pixel_format="yuv420p", time_base=Fraction(1, 25), pts=(0,),

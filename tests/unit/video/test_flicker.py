@@ -5,8 +5,8 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from dagster_project.video.flicker import FLICKER_THRESHOLD, FlickerMeter, Picture, compare_pair, estimate_motion
-from dagster_project.video.manifest import VideoTrack
+from stylize.video.measure.flicker import FLICKER_THRESHOLD, FlickerMeter, Picture, compare_pair, estimate_motion
+from stylize.video.source.manifest import VideoTrack
 
 WIDTH, HEIGHT = 240, 160
 

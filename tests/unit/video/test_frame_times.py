@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dagster_project.video import frame_times
-from dagster_project.video.frame_times import FrameTimes
+from stylize.video.measure import frame_times
+from stylize.video.measure.frame_times import FrameTimes
 
 PICTURE = np.zeros((4, 4, 3), np.uint8)
 

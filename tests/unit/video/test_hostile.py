@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project.errors import DecodeError, ProbeError, VideoError
-from dagster_project.video.limits import DecodeLimits
-from dagster_project.video.manifest import VideoManifest
-from dagster_project.video.open import open_untrusted, picture_stream
-from dagster_project.video.scan import scan
+from stylize.errors import DecodeError, ProbeError, VideoError
+from stylize.sandbox.limits import DecodeLimits
+from stylize.video.source.manifest import VideoManifest
+from stylize.video.source.open import open_untrusted, picture_stream
+from stylize.video.source.scan import scan
 from tests.clips import CLIPS, picture, run_ffmpeg, sound, x264
 
 Clips = Callable[[str], Path]

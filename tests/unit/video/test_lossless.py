@@ -9,9 +9,9 @@ from av.filter import Graph
 from av.video.format import names  # pyright: ignore[reportAttributeAccessIssue]
 from av.video.frame import VideoFrame
 
-from dagster_project.errors import DecodeError, EncodeError
-from dagster_project.video.lossless import ORDINALS, read_chunk, storage_for, write_chunk
-from dagster_project.video.planes import _visible, plane_rows
+from stylize.errors import DecodeError, EncodeError
+from stylize.video.chunks.lossless import ORDINALS, read_chunk, storage_for, write_chunk
+from stylize.video.pixels.planes import _visible, plane_rows
 
 HARDWARE = {"amf", "cuda", "drm_prime", "mediacodec", "mmal", "ohcodec", "opencl", "qsv", "vaapi", "vdpau", "vulkan"}
 SOFTWARE_FORMATS = sorted(

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from dagster_project.video.manifest import ColorTags, OtherTrack, VideoManifest, VideoTrack
+from stylize.video.source.manifest import ColorTags, OtherTrack, VideoManifest, VideoTrack
 from tests.clips import CLIPS
 
 VIDEO = VideoTrack(

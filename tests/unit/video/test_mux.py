@@ -8,11 +8,11 @@ import av
 import numpy as np
 import pytest
 
-from dagster_project.errors import MuxError
-from dagster_project.video.encode import encode_chunk
-from dagster_project.video.manifest import ColorTags
-from dagster_project.video.mux import stitch
-from dagster_project.video.report import StitchReport
+from stylize.errors import MuxError
+from stylize.video.chunks.encode import encode_chunk
+from stylize.video.delivery.mux import stitch
+from stylize.video.delivery.report import StitchReport
+from stylize.video.source.manifest import ColorTags
 from tests.clips import CLIPS
 from tests.unit.video.delivery import Delivery, packet_table
 from tests.unit.video.oracle import frame_table

@@ -10,8 +10,8 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from dagster_project.video.manifest import VideoManifest
-from dagster_project.video.orientation import Orientation, orientation_of
+from stylize.video.source.manifest import VideoManifest
+from stylize.video.source.orientation import Orientation, orientation_of
 
 
 def matrix(a: float, b: float, c: float, d: float) -> bytes:

@@ -8,13 +8,13 @@ import av
 import numpy as np
 import pytest
 
-from dagster_project.errors import DecodeError, EncodeError
-from dagster_project.video.lossless import read_chunk
-from dagster_project.video.manifest import ColorTags, VideoTrack
-from dagster_project.video.pixels import Picture, delivered_picture, from_rgb, rgb_pictures, to_rgb
-from dagster_project.video.plan import plan_segments
-from dagster_project.video.split import split
-from dagster_project.video.tonemap import nits_to_pq, pq_to_nits, to_bt709, tone_curve
+from stylize.errors import DecodeError, EncodeError
+from stylize.video.chunks.lossless import read_chunk
+from stylize.video.chunks.split import split
+from stylize.video.pixels.pixels import Picture, delivered_picture, from_rgb, rgb_pictures, to_rgb
+from stylize.video.pixels.tonemap import nits_to_pq, pq_to_nits, to_bt709, tone_curve
+from stylize.video.source.manifest import ColorTags, VideoTrack
+from stylize.video.source.plan import plan_segments
 from tests.clips import CLIPS
 
 # Luma weights of red and blue, from BT.601, BT.709 and BT.2020.

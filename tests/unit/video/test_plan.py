@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from dagster_project.video.plan import FRAMES_PER_CHUNK, MAX_SEGMENTS, SegmentPlan, plan_segments
+from stylize.video.source.plan import FRAMES_PER_CHUNK, MAX_SEGMENTS, SegmentPlan, plan_segments
 
 LENGTHS = (1, 2, 23, 24, 25, 239, 240, 241, 1_000, 15_360, 15_361, 400_000)
 

@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 
-from dagster_project.errors import EncodeError
-from dagster_project.video.preview import find_ffmpeg, render_side_by_side
+from stylize.errors import EncodeError
+from stylize.pictures.preview import find_ffmpeg, render_side_by_side
 
 
 def halves(path: Path):

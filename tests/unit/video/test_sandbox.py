@@ -13,10 +13,10 @@ from typing import Any
 import psutil
 import pytest
 
-from dagster_project.errors import DecodeError, ProbeError, StylizeError
-from dagster_project.video.limits import DecodeLimits
-from dagster_project.video.sandbox import SandboxFunction, iterate_sandboxed, run_sandboxed
-from dagster_project.video.sandbox_child import ITEMS_AHEAD
+from stylize.errors import DecodeError, ProbeError, StylizeError
+from stylize.sandbox.limits import DecodeLimits
+from stylize.sandbox.sandbox import SandboxFunction, iterate_sandboxed, run_sandboxed
+from stylize.sandbox.sandbox_child import ITEMS_AHEAD
 from tests.unit.video import misbehaving
 
 LIMITS = DecodeLimits(stall_seconds=20, total_seconds=40)
@@ -144,8 +144,8 @@ def test_an_error_of_the_progress_callback_ends_the_child() -> None:
 
 def test_the_child_dies_with_a_parent_that_is_killed() -> None:
     script = (
-        "from dagster_project.video.limits import DecodeLimits\n"
-        "from dagster_project.video.sandbox import iterate_sandboxed\n"
+        "from stylize.sandbox.limits import DecodeLimits\n"
+        "from stylize.sandbox.sandbox import iterate_sandboxed\n"
         "from tests.unit.video import misbehaving\n"
         "for pid in iterate_sandboxed(misbehaving.write_pid_and_hang, {}, subject='x', limits=DecodeLimits()):\n"
         "    print(pid, flush=True)\n"

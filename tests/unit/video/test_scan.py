@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dagster_project.video.limits import DecodeLimits
-from dagster_project.video.manifest import ColorTags, VideoManifest
-from dagster_project.video.scan import scan
+from stylize.sandbox.limits import DecodeLimits
+from stylize.video.source.manifest import ColorTags, VideoManifest
+from stylize.video.source.scan import scan
 from tests.clips import CLIPS
 from tests.unit.video.oracle import frame_table
 

@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pytest
 from av.video.frame import VideoFrame
 
-from dagster_project.video.limits import DecodeLimits
-from dagster_project.video.scan import scan
-from dagster_project.video.shots import ShotFinder
+from stylize.sandbox.limits import DecodeLimits
+from stylize.video.measure.shots import ShotFinder
+from stylize.video.source.scan import scan
 from tests.clips import run_ffmpeg
 
 Picture = npt.NDArray[np.uint8]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dagster_project.video.small_pictures import Loop, loop_webp, scaled_to_height, still_webp
+from stylize.pictures.small_pictures import Loop, loop_webp, scaled_to_height, still_webp
 
 CHANCE = np.random.default_rng(1)
 NOISE = CHANCE.integers(0, 256, (180, 320, 3), np.uint8)

@@ -12,14 +12,14 @@ import psutil
 import pytest
 from av.video.frame import VideoFrame
 
-from dagster_project.errors import DecodeError
-from dagster_project.video.limits import DecodeLimits
-from dagster_project.video.lossless import read_chunk
-from dagster_project.video.manifest import VideoManifest
-from dagster_project.video.plan import Chunk, plan_segments
-from dagster_project.video.planes import plane_rows
-from dagster_project.video.sandbox_child import ITEMS_AHEAD
-from dagster_project.video.split import split
+from stylize.errors import DecodeError
+from stylize.sandbox.limits import DecodeLimits
+from stylize.sandbox.sandbox_child import ITEMS_AHEAD
+from stylize.video.chunks.lossless import read_chunk
+from stylize.video.chunks.split import split
+from stylize.video.pixels.planes import plane_rows
+from stylize.video.source.manifest import VideoManifest
+from stylize.video.source.plan import Chunk, plan_segments
 from tests.clips import CLIPS
 from tests.unit.video.oracle import frame_table
 from tests.unit.video.test_scan import PROGRAM_DIFFERS

@@ -4,8 +4,8 @@ from fractions import Fraction
 
 import pytest
 
-from dagster_project.errors import DecodeError
-from dagster_project.video.timestamps import last_duration, presentation_times
+from stylize.errors import DecodeError
+from stylize.video.source.timestamps import last_duration, presentation_times
 
 MILLISECOND = Fraction(1, 1_000)
 RATE = Fraction(25)

@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from dagster_project.errors import ProbeError
-from dagster_project.video.tracks import TrackDigest, read_tracks, without_adts_header
+from stylize.errors import ProbeError
+from stylize.video.source.tracks import TrackDigest, read_tracks, without_adts_header
 from tests.clips import run_ffmpeg
 from tests.unit.video.delivery import packet_table
 

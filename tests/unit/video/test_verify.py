@@ -7,12 +7,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from dagster_project.errors import VerificationError
-from dagster_project.video.encode import encode_chunk
-from dagster_project.video.manifest import ColorTags
-from dagster_project.video.mux import stitch
-from dagster_project.video.tracks import read_tracks
-from dagster_project.video.verify import verify_delivery
+from stylize.errors import VerificationError
+from stylize.video.chunks.encode import encode_chunk
+from stylize.video.delivery.mux import stitch
+from stylize.video.delivery.verify import verify_delivery
+from stylize.video.source.manifest import ColorTags
+from stylize.video.source.tracks import read_tracks
 from tests.clips import CLIPS, run_ffmpeg
 
 

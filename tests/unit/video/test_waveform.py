@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dagster_project.errors import VideoError
-from dagster_project.video.limits import DecodeLimits
-from dagster_project.video.waveform import NUM_COLUMNS, draw_waveform, measure_loudness
+from stylize.errors import VideoError
+from stylize.pictures.waveform import NUM_COLUMNS, draw_waveform, measure_loudness
+from stylize.sandbox.limits import DecodeLimits
 from tests.clips import run_ffmpeg
 
 SECONDS = Fraction(2)

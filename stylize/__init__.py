@@ -1,0 +1,1 @@
+"""The product: files, arrays and a store in; files and records out. Imports neither Dagster nor Kubernetes."""

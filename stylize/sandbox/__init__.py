@@ -1,0 +1,1 @@
+"""Run a function over untrusted input in a child process, within limits."""

@@ -1,0 +1,1 @@
+"""What an artist sets beside the style, and what it does to pixels."""

@@ -1,0 +1,1 @@
+"""The networks, their weights for any painting, and how a style is put into them."""

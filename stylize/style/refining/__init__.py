@@ -1,0 +1,1 @@
+"""Bring the networks of one painting nearer to its strokes."""

@@ -1,0 +1,1 @@
+"""A clip in pieces: lossless chunks of the source, encoded chunks of the styled frames."""

@@ -1,0 +1,1 @@
+"""What is measured while frames pass by: flicker, times, cuts."""

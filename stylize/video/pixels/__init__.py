@@ -1,0 +1,1 @@
+"""Upright RGB out of decoded frames, and 4:2:0 out of styled RGB."""
