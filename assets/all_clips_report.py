@@ -10,9 +10,9 @@ import dagster as dg
 from assets.embedded_pictures import CLIP_BUDGET_BYTES, embed
 from assets.failures import TRANSIENT_RETRIES, failures_explained
 from assets.processing_report import processing_report
-from resources.media_store import MediaStore
-from resources.report_files import find_clips_table, read_totals, write_clips_table
 from stylize import code_versions
+from stylize.records.report_files import find_clips_table, read_totals, write_clips_table
+from stylize.store.media_store import MediaStore
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -19,13 +19,13 @@ from assets.source_video import source_video
 from assets.storage_use import storage_use
 from dagster_project.partitions import clips
 from resources.clip_lease import ClipLease
-from resources.content import current_content, original_file, read_manifest, write_tracks
 from resources.deployment import DecoderResource, ScratchResource
-from resources.media_store import MediaStore
-from resources.records import digest_of
-from resources.store_layout import ContentKeys
 from stylize import code_versions
 from stylize.errors import DecodeError
+from stylize.records.content import current_content, original_file, read_manifest, write_tracks
+from stylize.records.records import digest_of
+from stylize.store.keys import ContentKeys
+from stylize.store.media_store import MediaStore
 
 if TYPE_CHECKING:
     from stylize.pictures.waveform import Peaks

@@ -9,12 +9,12 @@ from assets.interruptions import interruptions_wait
 from assets.segment_watch import FrameWatcher
 from assets.steady_shots import SteadyShots
 from resources.cell_attempt import CellAttempt
-from resources.chunk_objects import publish_chunk
-from resources.media_store import MediaStore
 from resources.progress import Advance
-from resources.records import ChunkObject
 from stylize.errors import IntegrityError
 from stylize.frame_transform import FrameTransform, Picture, transform_groups
+from stylize.records.chunk_objects import publish_chunk
+from stylize.records.records import ChunkObject
+from stylize.store.media_store import MediaStore
 from stylize.video.source.manifest import VideoTrack
 from stylize.video.source.plan import Chunk
 

@@ -19,16 +19,16 @@ from assets.unchanged import is_known_upload
 from assets.unused_cells import unused_cells_recorded, unused_segments
 from dagster_project.partitions import clips
 from resources.clip_lease import ClipLease
-from resources.content import find_current_plan
 from resources.deployment import ScratchResource
-from resources.media_store import MediaStore
-from resources.other_transforms import is_other_transform
-from resources.quote import find_hold
-from resources.records import ClipSettings, SecondStyle, StyleRecord
-from resources.store_layout import settings_key
 from resources.stylizer import StylizerResource
 from stylize import code_versions
 from stylize.errors import SettingsError
+from stylize.other_transforms import is_other_transform
+from stylize.records.content import find_current_plan
+from stylize.records.quote import find_hold
+from stylize.records.records import ClipSettings, SecondStyle, StyleRecord
+from stylize.store.keys import settings_key
+from stylize.store.media_store import MediaStore
 from stylize.style.controls.controls import DECIMALS, Controls
 from stylize.style.controls.quality import Quality
 

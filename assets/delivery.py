@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from assets.delivery_preview import render_preview
-from resources.content import original_file, read_manifest, read_plan, read_tracks
 from resources.deployment import DecoderResource
-from resources.media_store import MediaStore
 from resources.progress import Progress, cumulative
-from resources.records import ClipSettings, Delivery, SegmentRecord, SourceRecord, digest_of
-from resources.store_layout import ContentKeys, latest_delivery_key, source_record_key
 from stylize import code_versions
 from stylize.errors import VerificationError
+from stylize.records.content import original_file, read_manifest, read_plan, read_tracks
+from stylize.records.records import ClipSettings, Delivery, SegmentRecord, SourceRecord, digest_of
+from stylize.store.keys import ContentKeys, latest_delivery_key, source_record_key
+from stylize.store.media_store import MediaStore
 from stylize.video.source.manifest import VideoManifest
 from stylize.video.source.plan import SegmentPlan
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from assets.checks import DELIVERY_CHECKS, is_steady
 from assets.source_pictures import source_pictures_of_clip
-from resources.media_store import MediaStore
-from resources.receipt import Receipt
-from resources.records import Delivery
-from resources.store_layout import delivery_page_key
 from stylize.errors import StoreError, VideoError
+from stylize.records.receipt import Receipt
+from stylize.records.records import Delivery
+from stylize.store.keys import delivery_page_key
+from stylize.store.media_store import MediaStore
 
 if TYPE_CHECKING:
     from assets.delivery import Parts

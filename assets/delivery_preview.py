@@ -8,11 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from resources.content import original_file
-from resources.media_store import MediaStore
-from resources.records import Delivery
-from resources.store_layout import ContentKeys
 from stylize.errors import EncodeError, StoreError, VideoError
+from stylize.records.content import original_file
+from stylize.records.records import Delivery
+from stylize.store.keys import ContentKeys
+from stylize.store.media_store import MediaStore
 
 if TYPE_CHECKING:
     from assets.delivery import Parts

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import dagster as dg
 
 from dagster_project.step_process import step_code
-from resources.attempts import MAX_ERRORS
 from stylize.errors import NO_SPACE, StoreFullError, StoreUnavailableError, StylizeError
+from stylize.records.attempts import MAX_ERRORS
 
 ERROR_KIND_KEY = "error_kind"
 

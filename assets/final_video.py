@@ -28,15 +28,15 @@ from assets.styled_frames import styled_frames
 from dagster_project.partitions import clips, grid_by_clip
 from resources.clip_lease import ClipLease
 from resources.deployment import DecoderResource, ScratchResource
-from resources.media_store import MediaStore
 from resources.pricing import PricingResource
 from resources.progress import Progress
-from resources.receipt import Receipt
-from resources.records import ClipSettings, Delivery, SourceRecord
-from resources.store_layout import settings_key, source_record_key
 from resources.stored_progress import StoredProgress
 from stylize import code_versions
 from stylize.errors import VerificationError
+from stylize.records.receipt import Receipt
+from stylize.records.records import ClipSettings, Delivery, SourceRecord
+from stylize.store.keys import settings_key, source_record_key
+from stylize.store.media_store import MediaStore
 
 
 def find_current_delivery(store: MediaStore, clip: str) -> Delivery | None:

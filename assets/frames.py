@@ -16,16 +16,16 @@ from assets.source_video import source_video
 from assets.storage_use import storage_use
 from assets.unused_cells import unused_cells_recorded
 from dagster_project.partitions import cell_key, grid, grid_by_clip, segments_by_clip
-from resources.chunk_objects import publish_chunk, published_chunks
 from resources.clip_lease import ClipLease
-from resources.content import current_content, original_file, read_manifest, read_plan
 from resources.deployment import DecoderResource, ScratchResource
-from resources.media_store import MediaStore
 from resources.progress import Progress
-from resources.records import ChunkObject, SegmentRecord
-from resources.store_layout import ContentKeys
 from resources.stored_progress import StoredProgress
 from stylize import code_versions
+from stylize.records.chunk_objects import publish_chunk, published_chunks
+from stylize.records.content import current_content, original_file, read_manifest, read_plan
+from stylize.records.records import ChunkObject, SegmentRecord
+from stylize.store.keys import ContentKeys
+from stylize.store.media_store import MediaStore
 from stylize.video.source.plan import Chunk, Segment
 
 

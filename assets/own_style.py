@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from assets.source_pictures import source_pictures
-from resources.content import read_manifest, read_plan
-from resources.media_store import MediaStore
-from resources.records import ClipSettings, SegmentRecord
-from resources.store_layout import ContentKeys
 from stylize.errors import PreconditionError
 from stylize.frame_transform import Picture
+from stylize.records.content import read_manifest, read_plan
+from stylize.records.records import ClipSettings, SegmentRecord
+from stylize.store.keys import ContentKeys
+from stylize.store.media_store import MediaStore
 from stylize.video.source.plan import Segment
 
 NUM_FRAMES: Final = 3

@@ -1,8 +1,8 @@
 """A price before a clip is styled, the check that holds a dear clip, and what it came to afterwards.
 
 The check is the hold: automation starts no segment of a clip whose check failed, and approving a clip evaluates it
-again. The step itself looks at the records, by :func:`resources.quote.refuse_held`, so that a person who starts it is
-told the same.
+again. The step itself looks at the records (:func:`stylize.records.quote.refuse_held`), so that a person who starts it
+is told the same.
 """
 
 from collections import Counter
@@ -14,11 +14,11 @@ import dagster as dg
 from dagster._core.definitions.asset_checks.asset_check_evaluation import AssetCheckEvaluation  # to report a result
 
 from dagster_project.partitions import cell_key, clips
-from resources.media_store import MediaStore
 from resources.pricing import PricingResource
-from resources.quote import RELATIVE_SECONDS, Quote, Speed, explain_hold, find_hold, find_quote, priced_pixels
-from resources.records import SourceRecord
-from resources.store_layout import quote_key, source_record_key
+from stylize.records.quote import RELATIVE_SECONDS, Quote, Speed, explain_hold, find_hold, find_quote, priced_pixels
+from stylize.records.records import SourceRecord
+from stylize.store.keys import quote_key, source_record_key
+from stylize.store.media_store import MediaStore
 from stylize.style.controls.controls import USUAL_STYLE_SCALE, Controls
 from stylize.style.controls.quality import Quality
 from stylize.video.source.manifest import VideoManifest

@@ -17,15 +17,15 @@ from assets.final_video import final_video
 from assets.storage_use import storage_use_of_cells
 from assets.tries import tries_of_clip
 from dagster_project.partitions import clips
-from resources.media_store import MediaStore
 from resources.pricing import PricingResource
-from resources.receipt import Receipt
-from resources.records import Delivery, SegmentRecord
-from resources.report_files import write_clip_report
-from resources.segment_times import find_segment_times
-from resources.store_layout import ContentKeys, latest_delivery_key
 from stylize import code_versions
 from stylize.prices import Prices
+from stylize.records.receipt import Receipt
+from stylize.records.records import Delivery, SegmentRecord
+from stylize.records.report_files import write_clip_report
+from stylize.records.segment_times import find_segment_times
+from stylize.store.keys import ContentKeys, latest_delivery_key
+from stylize.store.media_store import MediaStore
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from assets.delivery import Assembled, Parts
-from resources.media_store import MediaStore, StoreUsage
-from resources.receipt import Receipt, current_versions
-from resources.records import Delivery, SegmentRecord, digest_of_file
-from resources.store_layout import ContentKeys, delivery_key, latest_delivery_key
 from stylize.errors import PreconditionError, StoreError
+from stylize.records.receipt import Receipt, current_versions
+from stylize.records.records import Delivery, SegmentRecord, digest_of_file
+from stylize.store.keys import ContentKeys, delivery_key, latest_delivery_key
+from stylize.store.media_store import MediaStore, StoreUsage
 
 
 def publish(
@@ -31,7 +31,7 @@ def publish(
     Raises:
         StoreError: another file lies where an immutable delivery shall be.
     """
-    from resources.frames_table import write_frames_table
+    from stylize.records.frames_table import write_frames_table
 
     table = folder / "frames.parquet"
     num_rows = write_frames_table(parts.manifest.video, parts.segments, table)

@@ -3,8 +3,8 @@
 import dagster as dg
 from pydantic import Field
 
-from resources.records import digest_of
 from stylize import code_versions
+from stylize.records.records import digest_of
 from stylize.style.refining.refine_recipe import MAX_STROKE_SIDE, MIN_STROKE_SIDE, RefineRecipe
 
 _DEFAULT = RefineRecipe()

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from assets.refine_config import RefineConfig
 from assets.style_loading import publish_style, title_of
-from resources.media_store import MediaStore
-from resources.photographs import find_photographs
 from resources.progress import Advance, Progress
-from resources.records import StyleRecord, digest_of_file
-from resources.refined_styles import find_refined
-from resources.store_layout import refining_key
 from resources.stylizer import StylizerResource
+from stylize.records.photographs import find_photographs
+from stylize.records.records import StyleRecord, digest_of_file
+from stylize.records.refined_styles import find_refined
 from stylize.sandbox.limits import DecodeLimits
+from stylize.store.keys import refining_key
+from stylize.store.media_store import MediaStore
 from stylize.style.controls.controls import USUAL_STYLE_SCALE
 from stylize.style.controls.quality import QUALITIES, Quality
 

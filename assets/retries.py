@@ -8,10 +8,10 @@ import dagster as dg
 from dagster._core.storage.tags import RETRY_NUMBER_TAG  # documented for run retries, exported nowhere
 
 from assets.failures import STORE_OUTAGE_RETRIES, TRANSIENT_RETRIES, failure_of, full_disks_named, is_canceled
-from resources.attempts import MAX_ERRORS, MAX_INTERRUPTIONS
 from resources.cell_attempt import CellAttempt
-from resources.media_store import MediaStore
 from stylize.errors import AttemptsSpentError, StoreUnavailableError, StylizeError
+from stylize.records.attempts import MAX_ERRORS, MAX_INTERRUPTIONS
+from stylize.store.media_store import MediaStore
 
 # Dagster's own count knows no reasons: it leaves room for every budget. Which of them is spent, and when, says
 # :func:`attempt_of_step`. The pause is that before a pod which takes the place of an interrupted one.

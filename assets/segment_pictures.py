@@ -7,10 +7,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from resources.media_store import MediaStore
-from resources.records import ChunkObject, SegmentRecord
-from resources.store_layout import ContentKeys
 from stylize.errors import IntegrityError, ObjectMissingError, VideoError
+from stylize.records.records import ChunkObject, SegmentRecord
+from stylize.store.keys import ContentKeys
+from stylize.store.media_store import MediaStore
 from stylize.video.source.manifest import VideoTrack
 from stylize.video.source.plan import Segment
 

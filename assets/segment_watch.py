@@ -5,10 +5,10 @@ from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from assets.steadiness import pairs_of_segment
-from resources.media_store import MediaStore
-from resources.segment_times import write_segment_times
 from stylize.errors import StoreError
 from stylize.frame_transform import FrameTransform, Picture
+from stylize.records.segment_times import write_segment_times
+from stylize.store.media_store import MediaStore
 from stylize.video.source.plan import Chunk, Segment
 
 

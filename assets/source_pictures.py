@@ -5,10 +5,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resources.media_store import MediaStore
-from resources.records import ChunkObject, SegmentRecord
-from resources.store_layout import ContentKeys
 from stylize.errors import IntegrityError, ObjectMissingError
+from stylize.records.records import ChunkObject, SegmentRecord
+from stylize.store.keys import ContentKeys
+from stylize.store.media_store import MediaStore
 from stylize.video.source.manifest import VideoTrack
 
 if TYPE_CHECKING:

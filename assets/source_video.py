@@ -18,17 +18,17 @@ from assets.storage_use import storage_use
 from assets.unchanged import is_known_upload
 from dagster_project.partitions import clips
 from resources.clip_lease import ClipLease
-from resources.content import read_manifest, read_plan, write_manifest, write_plan
 from resources.deployment import DecoderResource, ScratchResource
-from resources.media_store import MediaStore
 from resources.pricing import PricingResource
 from resources.progress import Progress, cumulative
-from resources.quote import find_quote
-from resources.records import Registration, SourceRecord
-from resources.store_layout import ContentKeys, registration_key, source_record_key
 from resources.stylizer import StylizerResource
 from stylize import code_versions
 from stylize.errors import ObjectMissingError, PreconditionError
+from stylize.records.content import read_manifest, read_plan, write_manifest, write_plan
+from stylize.records.quote import find_quote
+from stylize.records.records import Registration, SourceRecord
+from stylize.store.keys import ContentKeys, registration_key, source_record_key
+from stylize.store.media_store import MediaStore
 from stylize.video.source.manifest import VideoManifest
 from stylize.video.source.plan import SegmentPlan, plan_segments
 

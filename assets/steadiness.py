@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from assets.delivery import Assembled, Parts
 from assets.source_pictures import source_pictures_of_clip
-from resources.media_store import MediaStore
+from stylize.store.media_store import MediaStore
 from stylize.video.source.plan import Chunk, SegmentPlan
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from typing import Any, Final
 import numpy as np
 
 from assets.source_pictures import source_pictures
-from resources.content import read_manifest, read_plan
-from resources.media_store import MediaStore
-from resources.records import ClipSettings, Record, SegmentRecord
-from resources.store_layout import ContentKeys
 from stylize.frame_transform import FrameTransform, Picture, SteadyTransform
+from stylize.records.content import read_manifest, read_plan
+from stylize.records.records import ClipSettings, Record, SegmentRecord
+from stylize.store.keys import ContentKeys
+from stylize.store.media_store import MediaStore
 from stylize.video.source.manifest import VideoTrack
 from stylize.video.source.plan import Chunk, Segment, SegmentPlan
 

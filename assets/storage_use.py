@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from dagster_project.partitions import cell_key, parse_cell
-from resources.media_store import MediaStore, StoreUsage
+from stylize.store.media_store import MediaStore, StoreUsage
 
 PREFIX = "storage_"
 

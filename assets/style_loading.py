@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from resources.media_store import MediaStore
-from resources.other_transforms import is_other_transform, make_other_transform, other_transform_key
-from resources.records import StyleRecord, digest_of_file
-from resources.refined_styles import find_refined, read_header
-from resources.store_layout import model_key, style_record_key
-from resources.style_uploads import StyleUpload, find_style_upload
 from resources.stylizer import StylizerResource
 from stylize.errors import StyleError
+from stylize.other_transforms import is_other_transform, make_other_transform, other_transform_key
+from stylize.records.records import StyleRecord, digest_of_file
+from stylize.records.refined_styles import find_refined, read_header
+from stylize.records.style_uploads import StyleUpload, find_style_upload
+from stylize.store.keys import model_key, style_record_key
+from stylize.store.media_store import MediaStore
 from stylize.style.controls.controls import MAX_STYLE_SCALE, MIN_STYLE_SCALE, USUAL_STYLE_SCALE
 
 

@@ -20,14 +20,14 @@ from assets.style_pictures import style_pictures
 from dagster_project.partitions import clips, styles
 from resources.clip_lease import ClipLease
 from resources.deployment import DecoderResource, ScratchResource
-from resources.media_store import MediaStore
-from resources.other_transforms import is_other_transform
 from resources.progress import Progress
-from resources.records import StyleRecord, digest_of_file
-from resources.style_uploads import StyleUpload, check_style_name, find_style_upload
 from resources.stylizer import StylizerResource
 from stylize import code_versions
 from stylize.errors import StyleError
+from stylize.other_transforms import is_other_transform
+from stylize.records.records import StyleRecord, digest_of_file
+from stylize.records.style_uploads import StyleUpload, check_style_name, find_style_upload
+from stylize.store.media_store import MediaStore
 
 
 @dg.asset(

@@ -4,12 +4,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from resources.media_store import MediaStore
-from resources.records import StyleRecord
-from resources.refined_styles import read_header
-from resources.style_uploads import find_style_upload
 from resources.stylizer import StylizerResource
 from stylize.errors import StoreError, StyleError
+from stylize.records.records import StyleRecord
+from stylize.records.refined_styles import read_header
+from stylize.records.style_uploads import find_style_upload
+from stylize.store.media_store import MediaStore
 
 if TYPE_CHECKING:
     from stylize.style.pictures import Picture

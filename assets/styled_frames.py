@@ -29,18 +29,18 @@ from assets.steady_shots import find_steady_shots
 from assets.storage_use import storage_use
 from dagster_project.partitions import grid, grid_by_clip, parse_cell
 from resources.cell_attempt import CellAttempt
-from resources.chunk_objects import published_chunks
 from resources.clip_lease import ClipLease
-from resources.content import current_content, read_manifest, read_plan
 from resources.deployment import DecoderResource, ScratchResource
-from resources.media_store import MediaStore
 from resources.progress import Progress
-from resources.quote import priced_pixels, refuse_held
-from resources.records import ClipSettings, SegmentRecord
-from resources.store_layout import ContentKeys, settings_key
 from resources.stored_progress import StoredProgress
 from resources.stylizer import StylizerResource
 from stylize import code_versions
+from stylize.records.chunk_objects import published_chunks
+from stylize.records.content import current_content, read_manifest, read_plan
+from stylize.records.quote import priced_pixels, refuse_held
+from stylize.records.records import ClipSettings, SegmentRecord
+from stylize.store.keys import ContentKeys, settings_key
+from stylize.store.media_store import MediaStore
 from stylize.video.source.plan import Segment
 
 

@@ -3,7 +3,7 @@
 import dagster as dg
 from dagster._core.definitions.data_version import DATA_VERSION_TAG  # under which events carry their data version
 
-from resources.uploads import VERSION_TAG
+from stylize.records.uploads import VERSION_TAG
 
 
 def is_known_upload(context: dg.AssetExecutionContext, data_version: str) -> bool:

@@ -22,12 +22,12 @@ from azurite.server import MEDIA_ACCOUNT, OPERATIONS_ACCOUNT, Azurite, free_port
 from dagster_project.cli.demo_clip import make_demo_clip
 from dagster_project.cli.home import open_instance
 from dagster_project.settings import PROJECT_ROOT, load_settings
-from resources.azure_account import Transfers, UsageMeter, open_account
-from resources.azure_store import AzureStore
-from resources.receipt import Receipt
-from resources.records import Delivery
-from resources.store_layout import latest_delivery_key
 from stylize.errors import StylizeError
+from stylize.records.receipt import Receipt
+from stylize.records.records import Delivery
+from stylize.store.azure.account import Transfers, UsageMeter, open_account
+from stylize.store.azure.blob_store import AzureStore
+from stylize.store.keys import latest_delivery_key
 
 CLIP = "demo"
 UPLOAD = f"{CLIP}.mp4"

@@ -30,10 +30,11 @@ from azurite.server import free_port
 from dagster_project.cli.demo_clip import make_demo_clip
 from dagster_project.cli.home import open_instance
 from dagster_project.definitions import build_defs
-from dagster_project.partitions import cell_key, clip_key, clips, grid
+from dagster_project.partitions import cell_key, clips, grid
 from dagster_project.settings import Settings
-from resources.folder_store import FolderStore
-from resources.uploads import UploadLedger, UploadVersion, find_uploads
+from stylize.names import clip_key
+from stylize.records.uploads import UploadLedger, UploadVersion, find_uploads
+from stylize.store.folder_store import FolderStore
 from stylize.video.source.plan import MAX_SEGMENTS
 
 RESULT: Final = Path(__file__).parent / "results" / "many_clips.json"

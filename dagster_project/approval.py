@@ -7,10 +7,10 @@ from pydantic import Field
 
 from assets.failures import failures_explained
 from assets.pricing import report_budget_check
-from resources.media_store import MediaStore
-from resources.quote import Approval, Quote, find_hold
-from resources.store_layout import approval_key, quote_key, registration_key
 from stylize.errors import ApprovalError
+from stylize.records.quote import Approval, Quote, find_hold
+from stylize.store.keys import approval_key, quote_key, registration_key
+from stylize.store.media_store import MediaStore
 
 
 def approve(store: MediaStore, clip: str) -> Quote | None:

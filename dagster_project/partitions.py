@@ -1,4 +1,4 @@
-"""Partitions definitions, and how names become partition keys.
+"""Partitions definitions.
 
 https://docs.dagster.io/guides/build/partitions-and-backfills/partitioning-assets
 
@@ -8,17 +8,12 @@ https://docs.dagster.io/guides/build/partitions-and-backfills/partitioning-asset
   those that a clip does not need are recorded as materialized with no frames when it is planned.
 """
 
-import hashlib
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from pathlib import PurePosixPath
 
 import dagster as dg
 
 from stylize.video.source.plan import MAX_SEGMENTS
-
-MAX_SLUG_LENGTH = 60
 
 # Under which Dagster notes the partition of a run, or the first and the last of a range.
 PARTITION_TAG = "dagster/partition"
@@ -33,25 +28,6 @@ grid = dg.MultiPartitionsDefinition({"clip": clips, "segment": segments})
 # Dagster's own mapping between the grid and one of its dimensions, both ways. Mappings of our own cannot be used: the
 # host process serializes built-in ones only.
 grid_by_clip = dg.MultiToSingleDimensionPartitionMapping(partition_dimension_name="clip")
-
-
-def clip_key(name: str) -> str:
-    """The partition key of the clip that is uploaded as ``name``.
-
-    ``holiday.mp4`` becomes ``holiday``. Any other name, which a slug cannot spell without loss, gets eight digits of
-    its SHA-256 as well, so that different names never share a key. The characters ``| , [ ]`` break partition keys.
-    """
-    path = PurePosixPath(name)
-    slug = slugify(str(path.with_suffix("")))
-    if f"{slug}.mp4" == name:
-        return slug
-    return f"{slug}-{hashlib.sha256(name.encode('utf-8', 'surrogateescape')).hexdigest()[:8]}"
-
-
-def slugify(text: str) -> str:
-    """Lower-case letters, digits and hyphens only, at most 60 of them; ``clip`` where nothing is left."""
-    slug = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:MAX_SLUG_LENGTH].strip("-")
-    return slug or "clip"
 
 
 def cell_key(clip: str, segment: int) -> str:

@@ -19,11 +19,11 @@ from assets.failures import failures_explained
 from assets.final_video import find_current_delivery
 from dagster_project.partitions import clips, clips_of_run
 from resources.clip_lease import ClipLease
-from resources.media_store import MediaStore, ObjectInfo
-from resources.receipt import Receipt
-from resources.records import Delivery, SourceRecord
-from resources.store_layout import registration_key, source_record_key, work_prefix
 from stylize.errors import RetirementError, StoreError
+from stylize.records.receipt import Receipt
+from stylize.records.records import Delivery, SourceRecord
+from stylize.store.keys import registration_key, source_record_key, work_prefix
+from stylize.store.media_store import MediaStore, ObjectInfo
 
 SECONDS_PER_DAY = 86_400
 MAX_NAMED = 5

@@ -16,10 +16,10 @@ from dagster_azure.blob import (
 from pydantic import Field
 
 from dagster_project.settings import AzureAccount
-from resources.azure_account import Transfers, UsageMeter, open_account
-from resources.azure_store import AzureStore
-from resources.media_store import MediaStore
 from stylize.errors import SettingsError
+from stylize.store.azure.account import Transfers, UsageMeter, open_account
+from stylize.store.azure.blob_store import AzureStore
+from stylize.store.media_store import MediaStore
 
 
 class StorageAccountResource(AzureBlobStorageResource):

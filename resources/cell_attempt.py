@@ -8,7 +8,9 @@ from typing import Any
 
 import psutil
 
-from resources.attempts import (
+from resources.endings import find_ending
+from stylize.errors import StoreError
+from stylize.records.attempts import (
     Attempt,
     AttemptLog,
     Reason,
@@ -17,9 +19,7 @@ from resources.attempts import (
     memory_steps_down,
     num_errors,
 )
-from resources.endings import find_ending
-from resources.media_store import MediaStore
-from stylize.errors import StoreError
+from stylize.store.media_store import MediaStore
 
 
 @dataclass(slots=True, kw_only=True)

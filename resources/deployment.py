@@ -11,10 +11,10 @@ import psutil
 from dagster._config.pythonic_config import ConfigurableResourceFactory  # the documented base of such resources
 from pydantic import Field
 
-from resources.folder_store import FolderStore
 from resources.local_process import process_is_alive
-from resources.media_store import MediaStore
 from stylize.sandbox.limits import DecodeLimits
+from stylize.store.folder_store import FolderStore
+from stylize.store.media_store import MediaStore
 
 
 class FolderStoreResource(ConfigurableResourceFactory[MediaStore]):

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import psutil
 
 from dagster_project.step_process import EXIT_TERMINATED
-from resources.attempts import Attempt, Reason
 from resources.local_process import START_TOLERANCE_SECONDS, process_is_alive
+from stylize.records.attempts import Attempt, Reason
 
 if TYPE_CHECKING:
     from kubernetes.client import V1ContainerStateTerminated, V1ObjectMeta, V1Pod, V1PodStatus

@@ -4,8 +4,8 @@ import dagster as dg
 from pydantic import Field
 
 from dagster_project.settings import Device
-from resources.quote import RELATIVE_SECONDS, SECONDS_PER_MEGAPIXEL, Quote, Speed, priced_pixels
 from stylize.prices import Prices
+from stylize.records.quote import RELATIVE_SECONDS, SECONDS_PER_MEGAPIXEL, Quote, Speed, priced_pixels
 from stylize.style.controls.controls import USUAL_STYLE_SCALE, Controls
 from stylize.style.controls.quality import Quality
 

@@ -7,11 +7,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from resources.media_store import MediaStore
 from resources.progress import LOG_INTERVAL_SECONDS, Advance, Progress
-from resources.progress_reports import ProgressReport
-from resources.store_layout import progress_key
 from stylize.errors import StoreError
+from stylize.records.progress_reports import ProgressReport
+from stylize.store.keys import progress_key
+from stylize.store.media_store import MediaStore
 
 WRITE_INTERVAL_SECONDS = LOG_INTERVAL_SECONDS
 """Every write is paid for: a stage that takes less is not written at all."""

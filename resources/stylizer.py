@@ -13,14 +13,14 @@ import dagster as dg
 from pydantic import Field
 
 from dagster_project.settings import Device, Precision
-from resources.media_store import MediaStore
-from resources.other_transforms import KEY_PREFIX, is_other_transform, make_other_transform
-from resources.records import ClipSettings
-from resources.refined_styles import refined_styles
-from resources.store_layout import LANDING_STYLES
-from resources.style_uploads import sort_style_uploads
 from stylize.errors import StyleError
 from stylize.frame_transform import FrameTransform
+from stylize.other_transforms import KEY_PREFIX, is_other_transform, make_other_transform
+from stylize.records.records import ClipSettings
+from stylize.records.refined_styles import refined_styles
+from stylize.records.style_uploads import sort_style_uploads
+from stylize.store.keys import LANDING_STYLES
+from stylize.store.media_store import MediaStore
 from stylize.style.controls.controls import Controls
 from stylize.style.controls.quality import Quality
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from resources.media_store import ObjectInfo
-from resources.style_uploads import StyleUpload, StyleUploads
+from stylize.records.style_uploads import StyleUpload, StyleUploads
+from stylize.store.media_store import ObjectInfo
 
 MAX_REQUESTS = 10
 """Styles that one tick requests; the next one carries on."""

@@ -11,11 +11,11 @@ import dagster as dg
 
 from dagster_project.jobs import load_style_job
 from dagster_project.partitions import styles
-from resources.media_store import MediaStore
-from resources.store_layout import LANDING_STYLES
-from resources.style_uploads import EXPECTED, StyleUpload, sort_style_uploads
 from sensors.style_upload_diff import Seen, diff_style_uploads
 from stylize.errors import StoreError
+from stylize.records.style_uploads import EXPECTED, StyleUpload, sort_style_uploads
+from stylize.store.keys import LANDING_STYLES
+from stylize.store.media_store import MediaStore
 
 INTERVAL_SECONDS = 15
 

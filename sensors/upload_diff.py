@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from resources.uploads import Upload
+from stylize.records.uploads import Upload
 
 MAX_NEW = 25
 """Versions that one tick takes up; the next one carries on."""

@@ -6,10 +6,10 @@ https://docs.dagster.io/guides/automate/sensors
 import dagster as dg
 
 from dagster_project.jobs import receive_upload_job
-from resources.media_store import MediaStore
 from resources.stylizer import StylizerResource
 from sensors.upload_tick import UploadTick
 from stylize.errors import StoreError
+from stylize.store.media_store import MediaStore
 
 INTERVAL_SECONDS = 10
 

@@ -14,12 +14,12 @@ from dagster._core.storage.partition_status_cache import AssetPartitionStatus  #
 from assets.failures import explained_failures
 from assets.final_video import find_current_delivery
 from dagster_project.partitions import cell_key, clips, grid
-from resources.media_store import MediaStore
-from resources.quote import find_hold
-from resources.records import SourceRecord
-from resources.store_layout import source_record_key
-from resources.uploads import VERSION_TAG, ClosedState, OpenState, Upload, UploadVersion
 from sensors.failed_run import is_undecided
+from stylize.records.quote import find_hold
+from stylize.records.records import SourceRecord
+from stylize.records.uploads import VERSION_TAG, ClosedState, OpenState, Upload, UploadVersion
+from stylize.store.keys import source_record_key
+from stylize.store.media_store import MediaStore
 from stylize.video.source.plan import MAX_SEGMENTS
 
 INPUT_FAULTS = frozenset({"ProbeError", "DecodeError", "EncodeError", "MuxError"})

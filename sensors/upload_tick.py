@@ -12,11 +12,12 @@ import dagster as dg
 from assets.clip_wishes import ClipSettingsConfig, parse_wishes
 from assets.final_video import find_current_delivery
 from dagster_project.partitions import clips
-from resources.media_store import MediaStore
-from resources.records import Registration, SourceRecord
-from resources.store_layout import landing_key, registration_key, rejection_key, sidecar_key, source_record_key
 from resources.stylizer import StylizerResource
-from resources.uploads import (
+from sensors.upload_diff import UploadDiff, diff_uploads
+from sensors.upload_states import VersionWatch
+from stylize.errors import PreconditionError, SettingsError, StoreError
+from stylize.records.records import Registration, SourceRecord
+from stylize.records.uploads import (
     VERSION_TAG,
     Upload,
     UploadLedger,
@@ -25,9 +26,8 @@ from resources.uploads import (
     find_uploads,
     read_sidecar,
 )
-from sensors.upload_diff import UploadDiff, diff_uploads
-from sensors.upload_states import VersionWatch
-from stylize.errors import PreconditionError, SettingsError, StoreError
+from stylize.store.keys import landing_key, registration_key, rejection_key, sidecar_key, source_record_key
+from stylize.store.media_store import MediaStore
 
 
 class UploadTick:

@@ -12,8 +12,8 @@ from azure.identity import DefaultAzureCredential
 from azure.storage.blob import BlobServiceClient
 
 from azurite.server import MEDIA_ACCOUNT, OPERATIONS_ACCOUNT, Azurite
-from resources.azure_account import Transfers, UsageMeter, open_account
-from resources.azure_store import MEDIA_AREAS, OPERATIONS_AREAS, AzureStore
+from stylize.store.azure.account import Transfers, UsageMeter, open_account
+from stylize.store.azure.blob_store import MEDIA_AREAS, OPERATIONS_AREAS, AzureStore
 
 ROLES: tuple[str, ...] = ("media", "operations")
 

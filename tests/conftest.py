@@ -12,10 +12,10 @@ import pytest
 
 from assets.failures import STORE_OUTAGE_RETRIES
 from azurite.server import Azurite, AzuriteError
-from dagster_project.partitions import clip_key
-from resources.azure_store import AzureStore
-from resources.folder_store import FolderStore
-from resources.media_store import MediaStore
+from stylize.names import clip_key
+from stylize.store.azure.blob_store import AzureStore
+from stylize.store.folder_store import FolderStore
+from stylize.store.media_store import MediaStore
 from tests.azure_accounts import AzureAccounts
 from tests.clips import make_clip
 from tests.delivered_homes import copy_home, deliver

@@ -7,9 +7,9 @@ from pathlib import Path
 from assets.clip_wishes import ClipSettingsConfig
 from dagster_project.cli.video_command import restyle_file
 from dagster_project.settings import Settings
-from resources.folder_store import FolderStore
-from resources.records import SourceRecord
-from resources.store_layout import source_record_key
+from stylize.records.records import SourceRecord
+from stylize.store.folder_store import FolderStore
+from stylize.store.keys import source_record_key
 
 FRAMES_PER_SEGMENT = 24
 

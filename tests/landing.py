@@ -9,14 +9,15 @@ from typing import Any
 import dagster as dg
 
 from dagster_project.definitions import build_defs
-from dagster_project.partitions import cell_key, clip_key, clips
+from dagster_project.partitions import cell_key, clips
 from dagster_project.settings import Settings
 from resources.build import build_resources
-from resources.content import find_current_plan
-from resources.folder_store import FolderStore
-from resources.media_store import MediaStore
-from resources.uploads import UploadVersion
 from sensors.upload_sensor import upload_sensor
+from stylize.names import clip_key
+from stylize.records.content import find_current_plan
+from stylize.records.uploads import UploadVersion
+from stylize.store.folder_store import FolderStore
+from stylize.store.media_store import MediaStore
 
 
 class Landing:

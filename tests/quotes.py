@@ -1,6 +1,6 @@
 """A quote that is over its budget."""
 
-from resources.quote import Quote
+from stylize.records.quote import Quote
 
 
 def dear_quote() -> Quote:

@@ -5,7 +5,7 @@ from dagster_project.cli.interrupts import Interrupts
 from dagster_project.cli.runs import LocalRuns
 from dagster_project.definitions import build_defs
 from dagster_project.settings import Settings
-from resources.quote import find_hold
+from stylize.records.quote import find_hold
 
 
 def approve_clip(settings: Settings, clip: str) -> list[str]:

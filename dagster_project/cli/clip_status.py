@@ -10,13 +10,13 @@ import dagster as dg
 from assets.final_video import find_current_delivery
 from dagster_project.cli.clip_runs import PartFailure, count_retries, failed_parts, unfinished_runs
 from dagster_project.cli.deployment import Deployment
-from resources.content import read_plan
 from resources.local_process import find_dead_runs
-from resources.media_store import MediaStore
-from resources.progress_reports import ProgressReport, read_progress_reports
-from resources.quote import Quote, find_hold
-from resources.records import ClipSettings, Delivery, Registration, SegmentRecord, SourceRecord
-from resources.store_layout import (
+from stylize.records.content import read_plan
+from stylize.records.progress_reports import ProgressReport, read_progress_reports
+from stylize.records.quote import Quote, find_hold
+from stylize.records.records import ClipSettings, Delivery, Registration, SegmentRecord, SourceRecord
+from stylize.records.uploads import Upload, UploadVersion, find_uploads
+from stylize.store.keys import (
     ContentKeys,
     closed_upload_key,
     landing_key,
@@ -25,7 +25,7 @@ from resources.store_layout import (
     settings_key,
     source_record_key,
 )
-from resources.uploads import Upload, UploadVersion, find_uploads
+from stylize.store.media_store import MediaStore
 
 State = Literal[
     "uploaded", "to read", "reading", "rejected", "to split", "splitting", "held", "to style", "styling",

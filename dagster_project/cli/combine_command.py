@@ -7,8 +7,8 @@ from assets.style_loading import title_of
 from dagster_project.cli.home import prepare_home
 from dagster_project.settings import Settings
 from resources.build import build_resources
-from resources.style_uploads import check_style_name, upload_checkpoint
 from stylize.errors import StyleError
+from stylize.records.style_uploads import check_style_name, upload_checkpoint
 from stylize.style.controls.controls import USUAL_STYLE_SCALE
 
 MAX_PICTURES = 100

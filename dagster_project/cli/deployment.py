@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import dagster as dg
 
 from dagster_project.cli.home import open_instance, prepare_home
-from dagster_project.partitions import clip_key, clips
+from dagster_project.partitions import clips
 from dagster_project.settings import Settings
 from resources.build import build_store
 from resources.clip_lease import ClipLease
-from resources.media_store import MediaStore
+from stylize.names import clip_key
+from stylize.store.media_store import MediaStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,9 +6,9 @@ from assets.style_loading import load_network_style
 from dagster_project.cli.home import prepare_home
 from dagster_project.settings import Settings
 from resources.build import build_resources
-from resources.records import StyleRecord
-from resources.refined_styles import read_header
 from stylize.errors import SettingsError
+from stylize.records.records import StyleRecord
+from stylize.records.refined_styles import read_header
 
 
 def export_style(style: str, file: Path, *, settings: Settings) -> list[str]:

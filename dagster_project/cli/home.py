@@ -8,9 +8,9 @@ from dagster._core.instance.ref import InstanceRef  # no public way to open an i
 
 from dagster_project.settings import Settings
 from resources.build import build_resources
-from resources.folder_store import FolderStore
 from resources.local_process import fail_dead_runs
 from stylize.errors import SettingsError
+from stylize.store.folder_store import FolderStore
 
 # Two runs at once: one that waits for the lease of a clip must not hold up the others. Runs are tried again when their
 # process was killed; a step that failed has had its own retries. The queue is looked at every second, not every five: a

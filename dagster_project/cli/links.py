@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 from dagster_project.cli.deployment import named_clip
 from dagster_project.settings import Settings
-from resources.azure_links import DOWNLOAD, MAX_LINK_HOURS, UPLOAD, sign_link
-from resources.azure_store import AzureStore
 from resources.build import build_store
-from resources.records import Delivery
-from resources.store_layout import landing_key, latest_delivery_key
 from stylize.errors import ObjectMissingError, SettingsError
+from stylize.records.records import Delivery
+from stylize.store.azure.blob_store import AzureStore
+from stylize.store.azure.links import DOWNLOAD, MAX_LINK_HOURS, UPLOAD, sign_link
+from stylize.store.keys import landing_key, latest_delivery_key
 
 
 def make_upload_link(settings: Settings, name: str, hours: float) -> list[str]:

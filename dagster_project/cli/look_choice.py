@@ -8,12 +8,12 @@ from assets.clip_settings import resolve_settings
 from assets.clip_wishes import ClipSettingsConfig, check_wishes
 from dagster_project.cli.runs import LocalRuns
 from dagster_project.partitions import styles
-from resources.media_store import MediaStore
-from resources.records import ClipSettings
-from resources.store_layout import settings_key
-from resources.style_uploads import CHECKPOINT_SUFFIXES, IMAGE_SUFFIXES, upload_checkpoint, upload_picture
 from resources.stylizer import StylizerResource
 from stylize.errors import StyleError
+from stylize.records.records import ClipSettings
+from stylize.records.style_uploads import CHECKPOINT_SUFFIXES, IMAGE_SUFFIXES, upload_checkpoint, upload_picture
+from stylize.store.keys import settings_key
+from stylize.store.media_store import MediaStore
 
 
 def resolve_wishes(store: MediaStore, stylizer: StylizerResource, wishes: ClipSettingsConfig) -> ClipSettingsConfig:

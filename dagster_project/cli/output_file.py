@@ -5,8 +5,8 @@ import tempfile
 from pathlib import Path
 from typing import Literal, cast, get_args
 
-from resources.media_store import MediaStore
 from stylize.errors import SettingsError, StoreError
+from stylize.store.media_store import MediaStore
 
 MediaContainer = Literal["mp4", "mov", "mkv"]
 

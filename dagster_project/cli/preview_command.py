@@ -13,10 +13,10 @@ from dagster_project.cli.look_choice import resolve_style
 from dagster_project.cli.terminal import open_console
 from dagster_project.settings import Settings
 from resources.build import build_resources
-from resources.folder_store import FolderStore
-from resources.records import ClipSettings
 from resources.stylizer import StylizerResource
 from stylize.errors import SettingsError
+from stylize.records.records import ClipSettings
+from stylize.store.folder_store import FolderStore
 from stylize.style.controls.quality import Quality
 
 if TYPE_CHECKING:

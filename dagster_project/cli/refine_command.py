@@ -10,15 +10,16 @@ from dagster_project.cli.progress_bars import ProgressBars
 from dagster_project.cli.runs import LocalRuns
 from dagster_project.cli.terminal import open_console
 from dagster_project.definitions import build_defs
-from dagster_project.partitions import slugify, styles
+from dagster_project.partitions import styles
 from dagster_project.settings import Settings
 from resources.build import build_resources
-from resources.folder_store import FolderStore
-from resources.records import StyleRecord
-from resources.store_layout import style_record_key
-from resources.style_uploads import check_style_name, find_style_upload
 from resources.stylizer import StylizerResource
 from stylize.errors import StyleError
+from stylize.names import slugify
+from stylize.records.records import StyleRecord
+from stylize.records.style_uploads import check_style_name, find_style_upload
+from stylize.store.folder_store import FolderStore
+from stylize.store.keys import style_record_key
 from stylize.style.controls.quality import QUALITIES
 from stylize.style.looks.table import LooksRow, failures
 

@@ -18,13 +18,14 @@ from assets.unused_cells import unused_segments
 from dagster_project.cli.look_choice import choose_look
 from dagster_project.cli.progress_bars import ProgressBars
 from dagster_project.cli.runs import LocalRuns
-from dagster_project.partitions import cell_key, clip_key, clips
-from resources.content import current_content, read_plan
-from resources.folder_store import FolderStore
-from resources.records import ClipSettings, Delivery, Registration, digest_of_file
-from resources.store_layout import ContentKeys, landing_key, registration_key, settings_key
+from dagster_project.partitions import cell_key, clips
 from resources.stylizer import StylizerResource
 from stylize.errors import StoreError, StylizeError
+from stylize.names import clip_key
+from stylize.records.content import current_content, read_plan
+from stylize.records.records import ClipSettings, Delivery, Registration, digest_of_file
+from stylize.store.folder_store import FolderStore
+from stylize.store.keys import ContentKeys, landing_key, registration_key, settings_key
 from stylize.video.source.plan import MAX_SEGMENTS, Segment, SegmentPlan
 
 

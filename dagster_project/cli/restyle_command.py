@@ -10,12 +10,12 @@ from dagster_project.cli.runs import LocalRuns
 from dagster_project.definitions import build_defs
 from dagster_project.settings import Settings
 from resources.build import build_resources
-from resources.content import find_current_plan
 from resources.daemon import daemon_lives
-from resources.quote import explain_hold, find_hold
-from resources.records import ClipSettings
-from resources.store_layout import settings_key
 from stylize.errors import SettingsError
+from stylize.records.content import find_current_plan
+from stylize.records.quote import explain_hold, find_hold
+from stylize.records.records import ClipSettings
+from stylize.store.keys import settings_key
 
 
 def restyle_clip(settings: Settings, clip: str, wishes: ClipSettingsConfig) -> Iterator[str]:

@@ -10,8 +10,8 @@ from dagster_project.retirement import Retirement, find_clips_delivered_before, 
 from dagster_project.settings import Settings
 from resources.build import build_store
 from resources.clip_lease import ClipLease
-from resources.media_store import MediaStore
 from stylize.errors import RetirementError, SettingsError
+from stylize.store.media_store import MediaStore
 
 
 def retire_clips(

@@ -15,9 +15,9 @@ from dagster_project.cli.deployment import named_clip, open_deployment
 from dagster_project.cli.terminal import say
 from dagster_project.settings import Settings
 from resources.daemon import daemon_lives
-from resources.progress_reports import ProgressReport
-from resources.quote import explain_hold
 from stylize.errors import SettingsError
+from stylize.records.progress_reports import ProgressReport
+from stylize.records.quote import explain_hold
 
 COLORS = {"delivered": "green", "failed": "red", "rejected": "red", "stuck": "red", "held": "yellow"}
 

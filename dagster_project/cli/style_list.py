@@ -3,10 +3,10 @@
 from dagster_project.cli.home import prepare_home
 from dagster_project.settings import Settings
 from resources.build import build_resources
-from resources.media_store import MediaStore
-from resources.refined_styles import read_header, refined_styles
-from resources.store_layout import LANDING_STYLES
-from resources.style_uploads import StyleUpload, sort_style_uploads
+from stylize.records.refined_styles import read_header, refined_styles
+from stylize.records.style_uploads import StyleUpload, sort_style_uploads
+from stylize.store.keys import LANDING_STYLES
+from stylize.store.media_store import MediaStore
 
 
 def list_style_lines(settings: Settings) -> list[str]:

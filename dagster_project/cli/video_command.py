@@ -16,14 +16,14 @@ from dagster_project.cli.restyle import ClipRestyler, Outcome, upload_name
 from dagster_project.cli.runs import LocalRuns
 from dagster_project.cli.terminal import open_console
 from dagster_project.definitions import build_defs
-from dagster_project.partitions import clip_key
 from dagster_project.settings import Settings
 from resources.build import build_resources
 from resources.clip_lease import ClipLease
-from resources.folder_store import FolderStore
-from resources.receipt import Receipt
 from resources.stylizer import StylizerResource
 from stylize.errors import ProbeError, StyleError
+from stylize.names import clip_key
+from stylize.records.receipt import Receipt
+from stylize.store.folder_store import FolderStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

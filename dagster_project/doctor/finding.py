@@ -15,8 +15,8 @@ from dagster_project.partitions import clips, clips_of_run
 from dagster_project.retirement import UNFINISHED
 from resources.clip_lease import ClipLease
 from resources.deployment import ScratchResource
-from resources.media_store import MediaStore
 from stylize.errors import RepairError
+from stylize.store.media_store import MediaStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

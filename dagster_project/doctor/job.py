@@ -10,8 +10,8 @@ from dagster_project.doctor.registry import EXAMINATIONS
 from resources.clip_lease import ClipLease
 from resources.deployment import ScratchResource
 from resources.local_process import process_tags
-from resources.media_store import MediaStore
 from stylize.errors import RepairError
+from stylize.store.media_store import MediaStore
 
 MENDED = "mended"
 

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from dagster_project.doctor.finding import Finding, Patient
-from resources.folder_store import FolderStore
+from stylize.store.folder_store import FolderStore
 
 WHY = "it takes space and nobody will ever read it"
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 
 from dagster_project.doctor.finding import Finding, Patient
-from resources.media_store import MediaStore
-from resources.store_layout import DIGEST_LENGTH, ContentKeys, work_prefix
 from stylize.errors import RepairError
+from stylize.store.keys import DIGEST_LENGTH, ContentKeys, work_prefix
+from stylize.store.media_store import MediaStore
 
 CONTENT = re.compile(rf"work/([^/]+)/([0-9a-f]{{{DIGEST_LENGTH}}})/")
 

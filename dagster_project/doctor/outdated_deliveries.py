@@ -10,10 +10,10 @@ from dagster._core.storage.partition_status_cache import AssetPartitionStatus  #
 
 from dagster_project.doctor.finding import Finding, Patient
 from dagster_project.partitions import cell_key, clips
-from resources.content import find_current_plan
 from resources.daemon import daemon_lives
-from resources.records import ClipSettings, SegmentRecord, SourceRecord
-from resources.store_layout import ContentKeys, settings_key, source_record_key
+from stylize.records.content import find_current_plan
+from stylize.records.records import ClipSettings, SegmentRecord, SourceRecord
+from stylize.store.keys import ContentKeys, settings_key, source_record_key
 
 AUTOMATION_SECONDS = 120.0
 """Where a daemon runs, it gets so long to follow by itself."""

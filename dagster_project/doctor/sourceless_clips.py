@@ -5,10 +5,10 @@ from functools import partial
 
 from dagster_project.doctor.finding import Finding, Patient
 from dagster_project.partitions import clips
-from resources.media_store import MediaStore
-from resources.records import Registration, SourceRecord
-from resources.store_layout import latest_delivery_key, registration_key, source_record_key
 from stylize.errors import RepairError
+from stylize.records.records import Registration, SourceRecord
+from stylize.store.keys import latest_delivery_key, registration_key, source_record_key
+from stylize.store.media_store import MediaStore
 
 
 def find_sourceless_clips(patient: Patient) -> Iterator[Finding]:

@@ -7,9 +7,9 @@ from itertools import pairwise
 from assets.delivery import gather_parts
 from azurite.demo import Story
 from k8s.e2e.options import E2eError
-from resources.attempts import ERRORS, INTERRUPTIONS, Attempt, AttemptLog
-from resources.media_store import MediaStore
-from resources.store_layout import ContentKeys
+from stylize.records.attempts import ERRORS, INTERRUPTIONS, Attempt, AttemptLog
+from stylize.store.keys import ContentKeys
+from stylize.store.media_store import MediaStore
 from stylize.video.source.plan import FRAMES_PER_CHUNK
 
 

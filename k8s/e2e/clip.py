@@ -7,7 +7,7 @@ from azure.storage.blob import BlobServiceClient
 
 from k8s.e2e.instance import container_prefix_of
 from k8s.e2e.options import Options
-from resources.media_store import MediaStore
+from stylize.store.media_store import MediaStore
 
 
 class Clip:

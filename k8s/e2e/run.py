@@ -33,8 +33,8 @@ from k8s.e2e.rights import check_rights
 from k8s.e2e.services import local_services
 from k8s.e2e.store import Verified, open_store, remove_containers, verify
 from k8s.e2e.ui import Webserver
-from resources.azure_store import AzureStore
 from stylize.errors import StylizeError
+from stylize.store.azure.blob_store import AzureStore
 
 # Three segments of ten chunks: so small that cores style them in a few minutes, so large that GPUs take seconds for
 # each, in which they can be killed.

@@ -11,14 +11,14 @@ from assets.delivery import assemble, gather_parts
 from dagster_project.settings import Settings
 from k8s.e2e.instance import container_prefix_of
 from k8s.e2e.options import E2eError, Options
-from resources.azure_account import Transfers, UsageMeter, open_account
-from resources.azure_store import MEDIA_AREAS, OPERATIONS_AREAS, AzureStore
 from resources.build import build_resources
-from resources.content import read_tracks
-from resources.media_store import MediaStore
-from resources.receipt import Receipt
-from resources.records import Delivery, SourceRecord
-from resources.store_layout import ContentKeys, latest_delivery_key, source_record_key
+from stylize.records.content import read_tracks
+from stylize.records.receipt import Receipt
+from stylize.records.records import Delivery, SourceRecord
+from stylize.store.azure.account import Transfers, UsageMeter, open_account
+from stylize.store.azure.blob_store import MEDIA_AREAS, OPERATIONS_AREAS, AzureStore
+from stylize.store.keys import ContentKeys, latest_delivery_key, source_record_key
+from stylize.store.media_store import MediaStore
 from stylize.video.delivery.verify import verify_delivery
 
 

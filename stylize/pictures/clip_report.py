@@ -25,7 +25,7 @@ class Facts:
 
     Attributes:
         clip: its name.
-        receipt: of the delivery, as :class:`resources.receipt.Receipt` stores it.
+        receipt: of the delivery, as :class:`stylize.records.receipt.Receipt` stores it.
         frames: the delivery's table of frames.
         times: a row per frame that was measured, as :mod:`stylize.video.measure.frame_times` describes it.
         segment_bytes: stored size of every segment, by its index.

@@ -49,7 +49,7 @@ class DeliveryPage:
 
     Attributes:
         delivery: SHA-256 that names the delivery.
-        receipt: of the delivery, as :class:`resources.receipt.Receipt` stores it.
+        receipt: of the delivery, as :class:`stylize.records.receipt.Receipt` stores it.
         checks: that the delivery was put to.
         is_steady: whether no flicker was found.
         moments: of the film, at least one; all with their sources or all without.

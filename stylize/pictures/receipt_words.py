@@ -11,7 +11,7 @@ COMPARED: Final = {"packets": "every packet is the source's", "samples": "every 
 
 
 def describe_film(receipt: Mapping[str, Any]) -> Sequence[Row]:
-    """Picture, time and look of a delivered film; ``receipt`` as :class:`resources.receipt.Receipt` stores it."""
+    """Picture, time and look of a delivered film; ``receipt`` as :class:`stylize.records.receipt.Receipt` stores it."""
     delivered, counts, settings = receipt["delivered"], receipt["counts"], receipt["settings"]
     duration_seconds = Fraction(delivered["duration_seconds"])
     aspect = Fraction(delivered["sample_aspect_ratio"])

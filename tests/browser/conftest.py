@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from dagster_project.cli.home import open_instance, prepare_home
 from dagster_project.settings import PROJECT_ROOT, Settings
-from resources.folder_store import FolderStore
+from stylize.store.folder_store import FolderStore
 from tests.browser.pictures import take_picture
 from tests.browser.prepared_clips import ClipDesk, SourceClips, TroubledClips
 from tests.deployment import Deployment, wait_until

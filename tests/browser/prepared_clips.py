@@ -11,11 +11,12 @@ from dagster_project.cli.interrupts import Interrupts
 from dagster_project.cli.restyle import upload
 from dagster_project.cli.runs import LocalRuns
 from dagster_project.definitions import build_defs
-from dagster_project.partitions import cell_key, clip_key, clips, styles
+from dagster_project.partitions import cell_key, clips, styles
 from dagster_project.settings import Settings
-from resources.content import current_content
-from resources.records import Registration
-from resources.store_layout import registration_key
+from stylize.names import clip_key
+from stylize.records.content import current_content
+from stylize.records.records import Registration
+from stylize.store.keys import registration_key
 from stylize.video.source.plan import MAX_SEGMENTS
 from tests.clips import AAC, BT709, run_ffmpeg, sound, x264
 

@@ -14,8 +14,8 @@ from playwright.sync_api import Page, expect
 
 from dagster_project.definitions import build_defs
 from dagster_project.settings import Settings
-from resources.folder_store import FolderStore
-from resources.store_layout import landing_key
+from stylize.store.folder_store import FolderStore
+from stylize.store.keys import landing_key
 from tests.browser.conftest import Picture
 from tests.browser.dagster_ui import DONE_MS, Operator
 from tests.browser.pictures import expect_painted

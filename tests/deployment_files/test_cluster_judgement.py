@@ -25,7 +25,7 @@ from k8s.e2e.options import read_options
 from k8s.e2e.placement import gpu_nodes, most_at_once, most_pods_at_once, placement_faults, styling
 from k8s.e2e.pods import PodWatch, SeenPod, first_seen
 from k8s.e2e.rights import expected_rights, rights_faults
-from resources.attempts import Attempt, Reason
+from stylize.records.attempts import Attempt, Reason
 from tests.deployment_files.api_server import recording_api_server
 from tests.deployment_files.cluster_options import ENVIRONMENT, options_of_run
 

@@ -62,7 +62,7 @@ def test_deployments_that_are_named_are_made_by_manifests_or_chart() -> None:
 
 
 def test_messages_that_are_quoted_are_raised_somewhere() -> None:
-    folders = ("assets", "resources", "sensors", "dagster_project")
+    folders = ("stylize", "assets", "resources", "sensors", "dagster_project")
     code = "".join(path.read_text() for folder in folders for path in (ROOT / folder).rglob("*.py"))
     for words in (
         "does not fit into memory, tried down to",

@@ -11,7 +11,7 @@ import pytest
 from dagster_project.settings import Settings
 from k8s import chart
 from k8s.documents import K8S, MANIFESTS, ROOT, Document, of_kind, values
-from resources.azure_store import MEDIA_AREAS, OPERATIONS_AREAS
+from stylize.store.azure.blob_store import MEDIA_AREAS, OPERATIONS_AREAS
 
 AZURE = K8S / "azure"
 SOURCES = {path.name: path.read_text() for path in sorted(AZURE.glob("*.tf"))}

@@ -10,7 +10,7 @@ import pytest
 
 from dagster_project.settings import PROJECT_ROOT
 
-SOURCES = ("dagster_project", "assets", "resources", "sensors", "pyproject.toml", "README.md", "LICENSE")
+SOURCES = ("stylize", "dagster_project", "assets", "resources", "sensors", "pyproject.toml", "README.md", "LICENSE")
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     return set(zipfile.ZipFile(wheel).namelist())
 
 
-@pytest.mark.parametrize("package", ["dagster_project", "assets", "resources", "sensors"])
+@pytest.mark.parametrize("package", ["stylize", "dagster_project", "assets", "resources", "sensors"])
 def test_every_file_of_a_package_is_installed(package: str, installed: set[str]) -> None:
     files = {path for path in (PROJECT_ROOT / package).rglob("*") if path.is_file() and path.suffix != ".pyc"}
     assert {str(path.relative_to(PROJECT_ROOT)) for path in files} <= installed

@@ -12,11 +12,11 @@ import dagster as dg
 import pytest
 
 from azurite.server import Azurite, AzuriteError
-from resources.azure_account import Transfers
-from resources.azure_store import AzureStore
-from resources.content import current_content, read_plan
-from resources.records import SegmentRecord, digest_of_file
-from resources.uploads import UploadVersion
+from stylize.records.content import current_content, read_plan
+from stylize.records.records import SegmentRecord, digest_of_file
+from stylize.records.uploads import UploadVersion
+from stylize.store.azure.account import Transfers
+from stylize.store.azure.blob_store import AzureStore
 from tests.azure_accounts import AzureAccounts
 from tests.clips import AAC, picture, run_ffmpeg, sound, x264
 from tests.conftest import Restyle

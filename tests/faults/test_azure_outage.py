@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from azurite.server import Azurite
-from resources.azure_account import Transfers
-from resources.azure_store import AzureStore
-from resources.media_store import MediaStore
 from stylize.errors import PreconditionError, StoreUnavailableError
+from stylize.store.azure.account import Transfers
+from stylize.store.azure.blob_store import AzureStore
+from stylize.store.media_store import MediaStore
 from tests.azure_accounts import AzureAccounts
 from tests.fault_proxy import Fault, FaultProxy, Kind
 from tests.integration.test_media_store import in_threads

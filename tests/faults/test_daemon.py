@@ -12,7 +12,7 @@ import pytest
 
 from dagster_project.cli.home import open_instance
 from dagster_project.settings import Settings
-from resources.records import digest_of_file
+from stylize.records.records import digest_of_file
 from tests.conftest import Restyle
 from tests.deployment import BIN, Deployment, wait_until
 from tests.forked_programs import ForkedStylize

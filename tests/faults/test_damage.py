@@ -10,7 +10,7 @@ import pytest
 from dagster_project.cli.home import open_instance
 from dagster_project.definitions import build_defs
 from dagster_project.settings import Settings
-from resources.records import digest_of_file
+from stylize.records.records import digest_of_file
 from tests.conftest import Restyle, Stylize
 
 Clip = Callable[[str], Path]

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from resources.folder_store import FolderStore
-from resources.media_store import StoredObject
 from stylize.errors import StoreUnavailableError
+from stylize.store.folder_store import FolderStore
+from stylize.store.media_store import StoredObject
 from tests.landing import Landing, open_landing
 
 Clip = Callable[[str], Path]

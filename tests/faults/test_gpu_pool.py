@@ -11,8 +11,8 @@ import yaml
 from assets.gpu_pool import GPU_POOL
 from dagster_project.cli.home import INSTANCE_SETTINGS, open_instance
 from dagster_project.definitions import build_defs
-from dagster_project.partitions import clip_key
 from dagster_project.settings import Settings
+from stylize.names import clip_key
 from tests.delivered_homes import deliver
 from tests.deployment import Deployment, wait_until
 

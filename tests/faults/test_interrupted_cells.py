@@ -21,8 +21,8 @@ import pytest
 from assets.failures import ExplainedFailure, explained_failures
 from dagster_project.cli.home import open_instance
 from dagster_project.settings import Settings
-from resources.attempts import MAX_ERRORS, MAX_STUCK, Attempt, AttemptLog
-from resources.records import digest_of_file
+from stylize.records.attempts import MAX_ERRORS, MAX_STUCK, Attempt, AttemptLog
+from stylize.records.records import digest_of_file
 from stylize.video.source.plan import FRAMES_PER_CHUNK
 from tests.clips import picture, run_ffmpeg, x264
 from tests.forked_programs import ForkedProgram, run_stylize

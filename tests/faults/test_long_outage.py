@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from assets.failures import STORE_OUTAGE_RETRIES, TRANSIENT_RETRIES, explained_failures
-from resources.folder_store import FolderStore
 from stylize.errors import StoreUnavailableError
+from stylize.store.folder_store import FolderStore
 from tests.landing import Landing, open_landing
 
 Clip = Callable[[str], Path]

@@ -11,8 +11,8 @@ import dagster as dg
 import pytest
 from dagster._core.definitions.data_version import DATA_VERSION_TAG
 
-from resources.azure_store import AzureStore
-from resources.uploads import UploadVersion
+from stylize.records.uploads import UploadVersion
+from stylize.store.azure.blob_store import AzureStore
 from tests.deployment import Deployment, wait_until
 
 Clip = Callable[[str], Path]

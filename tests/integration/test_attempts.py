@@ -13,16 +13,16 @@ from dagster._core.storage.tags import RETRY_NUMBER_TAG
 from assets.retries import launch_of
 from assets.styled_frames import StyledSegment, style_segment
 from dagster_project.settings import Settings
-from resources.attempts import MAX_ERRORS, Attempt, AttemptLog
 from resources.build import build_resources
 from resources.cell_attempt import CellAttempt
-from resources.content import current_content, read_plan
-from resources.folder_store import FolderStore
-from resources.media_store import MediaStore
 from resources.progress import LogProgress
-from resources.records import ClipSettings
-from resources.store_layout import settings_key
 from stylize.errors import StoreUnavailableError
+from stylize.records.attempts import MAX_ERRORS, Attempt, AttemptLog
+from stylize.records.content import current_content, read_plan
+from stylize.records.records import ClipSettings
+from stylize.store.folder_store import FolderStore
+from stylize.store.keys import settings_key
+from stylize.store.media_store import MediaStore
 from tests.landing import Landing, open_landing
 
 Clip = Callable[[str], Path]

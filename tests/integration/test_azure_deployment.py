@@ -16,9 +16,9 @@ from azure.storage.blob import AccountSasPermissions, ResourceTypes, Services, g
 from azurite.server import MEDIA_ACCOUNT, OPERATIONS_ACCOUNT, Azurite
 from dagster_project.definitions import build_defs
 from dagster_project.settings import load_settings
-from resources.folder_store import FolderStore
-from resources.media_store import MediaStore
 from stylize.errors import StoreAccessError
+from stylize.store.folder_store import FolderStore
+from stylize.store.media_store import MediaStore
 from tests.azure_accounts import AzureAccounts
 
 NAMES = {"media": MEDIA_ACCOUNT, "operations": OPERATIONS_ACCOUNT}

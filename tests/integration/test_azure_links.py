@@ -20,11 +20,11 @@ from azure.core.credentials import AccessToken
 from azurite.server import Azurite, TlsFiles
 from dagster_project.cli.links import make_upload_link, share_delivery
 from dagster_project.settings import Settings, load_settings
-from resources.azure_links import DOWNLOAD, UPLOAD, sign_link
-from resources.azure_store import AzureStore
-from resources.records import Delivery
-from resources.store_layout import delivery_key, latest_delivery_key
 from stylize.errors import ObjectMissingError, SettingsError, StoreAccessError
+from stylize.records.records import Delivery
+from stylize.store.azure.blob_store import AzureStore
+from stylize.store.azure.links import DOWNLOAD, UPLOAD, sign_link
+from stylize.store.keys import delivery_key, latest_delivery_key
 from tests.azure_accounts import ROLES, AzureAccounts
 from tests.tls import make_certificate
 

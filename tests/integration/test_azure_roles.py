@@ -22,13 +22,13 @@ from dagster_project.cli.runs import LocalRuns
 from dagster_project.cli.terminal import open_console
 from dagster_project.definitions import build_defs
 from dagster_project.settings import Settings
-from resources.azure_account import Transfers
-from resources.azure_store import MEDIA_AREAS, OPERATIONS_AREAS, AzureStore
 from resources.build import build_resources
-from resources.folder_store import FolderStore
-from resources.media_store import MediaStore, ObjectInfo, StoredObject
-from resources.records import Delivery
 from stylize.errors import PreconditionError, StoreAccessError
+from stylize.records.records import Delivery
+from stylize.store.azure.account import Transfers
+from stylize.store.azure.blob_store import MEDIA_AREAS, OPERATIONS_AREAS, AzureStore
+from stylize.store.folder_store import FolderStore
+from stylize.store.media_store import MediaStore, ObjectInfo, StoredObject
 from tests.azure_accounts import AzureAccounts
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "azure.md"

@@ -14,9 +14,9 @@ import pytest
 import requests
 from azure.storage.blob import BlobBlock, BlobProperties, generate_blob_sas
 
-from resources.azure_account import MEBIBYTE, Transfers
-from resources.azure_store import MAX_NAME_CHARACTERS, AzureStore, is_committed
 from stylize.errors import PreconditionError, StoreAccessError, StoreError
+from stylize.store.azure.account import MEBIBYTE, Transfers
+from stylize.store.azure.blob_store import MAX_NAME_CHARACTERS, AzureStore, is_committed
 from tests.azure_accounts import AzureAccounts
 from tests.integration.test_media_store import HARD_NAMES, in_threads
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from assets.failures import explained_failures
 from resources.build import build_resources
-from resources.records import ClipSettings
+from stylize.records.records import ClipSettings
 from tests.clips import run_ffmpeg
 from tests.conftest import Restyle, Stylize
 from tests.landing import Landing, open_landing

@@ -13,12 +13,12 @@ import pytest
 from PIL import Image
 
 from dagster_project.definitions import build_defs
-from resources.azure_store import AzureStore
 from resources.build import build_resources
-from resources.media_store import MediaStore
-from resources.records import Delivery
-from resources.store_layout import delivery_page_key, latest_delivery_key
 from resources.stylizer import StylizerResource
+from stylize.records.records import Delivery
+from stylize.store.azure.blob_store import AzureStore
+from stylize.store.keys import delivery_page_key, latest_delivery_key
+from stylize.store.media_store import MediaStore
 from tests.landing import Landing, open_landing
 
 Clip = Callable[[str], Path]

@@ -11,9 +11,9 @@ from assets.clip_wishes import ClipSettingsConfig
 from dagster_project.cli.home import open_instance
 from dagster_project.cli.video_command import restyle_file
 from dagster_project.definitions import build_defs
-from dagster_project.partitions import clip_key
 from dagster_project.settings import Settings
-from resources.records import digest_of_file
+from stylize.names import clip_key
+from stylize.records.records import digest_of_file
 from tests.conftest import Restyle
 from tests.delivered_homes import copy_home
 

@@ -13,9 +13,9 @@ from dagster_project.cli.home import open_instance, prepare_home
 from dagster_project.definitions import build_defs
 from dagster_project.settings import Settings
 from resources.alerts import Alert, AlertsResource, message_for
-from resources.folder_store import FolderStore
 from sensors.failure_alert_sensor import failure_alert_sensor
 from stylize.errors import StoreUnavailableError
+from stylize.store.folder_store import FolderStore
 from tests.webhooks import SECRET, Webhook, listening
 
 VARIABLE = "STYLIZE_ALERT_WEBHOOK_URL"

@@ -14,9 +14,9 @@ from PIL import Image
 from dagster_project.definitions import build_defs
 from dagster_project.partitions import cell_key, clips
 from resources.build import build_resources
-from resources.records import Delivery, Registration
-from resources.store_layout import latest_delivery_key, registration_key
 from resources.stylizer import StylizerResource
+from stylize.records.records import Delivery, Registration
+from stylize.store.keys import latest_delivery_key, registration_key
 from tests.clips import run_ffmpeg
 from tests.landing import Landing, open_landing
 

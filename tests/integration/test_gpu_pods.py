@@ -9,11 +9,11 @@ import torch
 
 from dagster_project.cli.home import open_instance
 from dagster_project.definitions import build_defs
-from dagster_project.partitions import clip_key
 from dagster_project.settings import Settings, load_settings
-from resources.folder_store import FolderStore
-from resources.records import ClipSettings
-from resources.store_layout import settings_key
+from stylize.names import clip_key
+from stylize.records.records import ClipSettings
+from stylize.store.folder_store import FolderStore
+from stylize.store.keys import settings_key
 from tests.delivered_homes import copy_home, deliver
 
 Clip = Callable[[str], Path]

@@ -12,8 +12,8 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from resources.azure_store import AzureStore
-from resources.store_layout import rejection_key
+from stylize.store.azure.blob_store import AzureStore
+from stylize.store.keys import rejection_key
 from tests.clips import make_clip, picture, run_ffmpeg, sound, x264
 from tests.landing import Landing, open_landing
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from resources.azure_account import Transfers
-from resources.media_store import MediaStore
 from stylize.errors import IntegrityError, ObjectMissingError, PreconditionError, StoreError
+from stylize.store.azure.account import Transfers
+from stylize.store.media_store import MediaStore
 
 HARD_NAMES = (
     *("a b", 'it\'s "it"', "-x", "日本語", "e\u0301 é", "#?%+&", "%41%2F", "a=b;c@d,e!f$g(h)*", "🎬"),

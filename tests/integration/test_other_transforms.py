@@ -13,8 +13,8 @@ from PIL import Image, ImageFilter
 
 from assets.failures import explained_failures
 from dagster_project.settings import PROJECT_ROOT, Settings, load_settings
-from resources.other_transforms import make_other_transform, other_transform_key
 from stylize.errors import SettingsError, StyleError
+from stylize.other_transforms import make_other_transform, other_transform_key
 from tests.conftest import Stylize
 from tests.landing import open_landing
 

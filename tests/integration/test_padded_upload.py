@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dagster_project.settings import PROJECT_ROOT
-from resources.azure_store import AzureStore
+from stylize.store.azure.blob_store import AzureStore
 from tests.mp4_boxes import pad
 
 Clip = Callable[[str], Path]

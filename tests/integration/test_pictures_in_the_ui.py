@@ -17,9 +17,9 @@ from assets.embedded_pictures import CELL_BUDGET_BYTES, CLIP_BUDGET_BYTES, embed
 from dagster_project.definitions import build_defs
 from dagster_project.partitions import cell_key, clips
 from resources.build import build_resources
-from resources.records import Registration
-from resources.store_layout import registration_key
 from resources.stylizer import StylizerResource
+from stylize.records.records import Registration
+from stylize.store.keys import registration_key
 from tests.clips import BT709, run_ffmpeg
 from tests.landing import Landing, open_landing
 

@@ -16,13 +16,13 @@ from dagster_project.cli.deployment import open_deployment
 from dagster_project.definitions import build_defs
 from dagster_project.partitions import cell_key
 from dagster_project.settings import Settings
-from resources.media_store import MediaStore
-from resources.quote import SECONDS_PER_MEGAPIXEL, Quote
-from resources.records import Registration
-from resources.store_layout import quote_key, registration_key
-from resources.uploads import Upload, UploadVersion
 from sensors.upload_states import VersionWatch
 from stylize.errors import ApprovalError
+from stylize.records.quote import SECONDS_PER_MEGAPIXEL, Quote
+from stylize.records.records import Registration
+from stylize.records.uploads import Upload, UploadVersion
+from stylize.store.keys import quote_key, registration_key
+from stylize.store.media_store import MediaStore
 from tests.quotes import dear_quote
 
 Clip = Callable[[str], Path]

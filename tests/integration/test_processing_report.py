@@ -16,10 +16,10 @@ from dagster_project.definitions import build_defs
 from dagster_project.partitions import cell_key, clips
 from resources.build import build_resources
 from resources.pricing import PricingResource
-from resources.records import Registration
-from resources.store_layout import registration_key
 from resources.stylizer import StylizerResource
 from stylize.errors import StyleError
+from stylize.records.records import Registration
+from stylize.store.keys import registration_key
 from tests.clips import make_clip
 from tests.landing import Landing, open_landing
 

@@ -21,11 +21,11 @@ from dagster_project.cli.refine_command import refine_painting
 from dagster_project.cli.style_list import list_style_lines
 from dagster_project.definitions import build_defs
 from dagster_project.settings import Settings
-from resources.folder_store import FolderStore
-from resources.photographs import find_photographs
-from resources.records import StyleRecord, digest_of_file
 from stylize.errors import StyleError
+from stylize.records.photographs import find_photographs
+from stylize.records.records import StyleRecord, digest_of_file
 from stylize.sandbox.limits import DecodeLimits
+from stylize.store.folder_store import FolderStore
 from stylize.style.controls.quality import QUALITIES
 from tests.conftest import Restyle, Stylize
 from tests.forked_programs import ForkedStylize

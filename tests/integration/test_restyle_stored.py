@@ -10,9 +10,9 @@ from assets.clip_wishes import ClipSettingsConfig
 from dagster_project.cli.deployment import Deployment, open_deployment
 from dagster_project.cli.restyle_command import restyle_clip
 from dagster_project.settings import Settings
-from resources.records import ClipSettings, Registration
-from resources.store_layout import registration_key, settings_key
 from stylize.errors import SettingsError, StyleError
+from stylize.records.records import ClipSettings, Registration
+from stylize.store.keys import registration_key, settings_key
 
 NAME = "film"
 

@@ -16,9 +16,9 @@ from dagster_project.definitions import build_defs
 from dagster_project.retirement import find_clips_delivered_before, retire
 from dagster_project.settings import Settings
 from resources.clip_lease import ClipLease
-from resources.folder_store import FolderStore
-from resources.records import digest_of_file
 from stylize.errors import RetirementError
+from stylize.records.records import digest_of_file
+from stylize.store.folder_store import FolderStore
 from tests.conftest import Restyle, Stylize
 from tests.delivered_homes import copy_home, deliver
 

@@ -15,12 +15,13 @@ from dagster_project.cli.status_command import show_status
 from dagster_project.definitions import build_defs
 from dagster_project.partitions import cell_key
 from dagster_project.settings import Settings
-from resources.content import write_plan
 from resources.local_process import process_tags
-from resources.media_store import MediaStore
-from resources.progress_reports import ProgressReport
-from resources.records import ClipSettings, Registration, SegmentRecord, SourceRecord
-from resources.store_layout import (
+from stylize.errors import SettingsError
+from stylize.records.content import write_plan
+from stylize.records.progress_reports import ProgressReport
+from stylize.records.records import ClipSettings, Registration, SegmentRecord, SourceRecord
+from stylize.records.uploads import UploadLedger, UploadVersion, find_uploads
+from stylize.store.keys import (
     ContentKeys,
     progress_key,
     quote_key,
@@ -28,8 +29,7 @@ from resources.store_layout import (
     settings_key,
     source_record_key,
 )
-from resources.uploads import UploadLedger, UploadVersion, find_uploads
-from stylize.errors import SettingsError
+from stylize.store.media_store import MediaStore
 from stylize.video.source.plan import Segment, plan_segments
 from tests.conftest import Stylize
 from tests.quotes import dear_quote

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from resources.azure_store import AzureStore
+from stylize.store.azure.blob_store import AzureStore
 from tests.landing import Landing, open_landing
 
 Clip = Callable[[str], Path]

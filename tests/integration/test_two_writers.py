@@ -13,14 +13,14 @@ from assets.frames import split_segments
 from assets.style_loading import load_style
 from assets.styled_frames import StyledSegment, style_segment
 from dagster_project.settings import Settings
-from resources.azure_store import AzureStore
 from resources.build import build_resources
 from resources.cell_attempt import CellAttempt
-from resources.content import current_content, read_plan
 from resources.progress import LogProgress
-from resources.records import ClipSettings, SegmentRecord
-from resources.store_layout import ContentKeys, settings_key
 from stylize.errors import PreconditionError
+from stylize.records.content import current_content, read_plan
+from stylize.records.records import ClipSettings, SegmentRecord
+from stylize.store.azure.blob_store import AzureStore
+from stylize.store.keys import ContentKeys, settings_key
 from tests.azure_accounts import AzureAccounts
 from tests.landing import open_landing
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from dagster_project.partitions import clip_key
+from stylize.names import clip_key
 from tests.landing import Landing, open_landing
 
 Clip = Callable[[str], Path]

@@ -7,9 +7,9 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from resources.folder_store import FolderStore
-from resources.media_store import ObjectInfo
 from stylize.errors import StoreUnavailableError
+from stylize.store.folder_store import FolderStore
+from stylize.store.media_store import ObjectInfo
 from tests.landing import Landing, open_landing
 
 Clip = Callable[[str], Path]

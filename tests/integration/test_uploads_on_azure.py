@@ -11,10 +11,10 @@ import dagster as dg
 import pytest
 from azure.storage.blob import BlobBlock, BlobClient
 
-from dagster_project.partitions import clip_key
-from resources.azure_store import MAX_NAME_CHARACTERS, AzureStore
-from resources.records import ClipSettings
-from resources.store_layout import settings_key
+from stylize.names import clip_key
+from stylize.records.records import ClipSettings
+from stylize.store.azure.blob_store import MAX_NAME_CHARACTERS, AzureStore
+from stylize.store.keys import settings_key
 from tests.landing import Landing, open_landing
 from tests.mp4_boxes import with_note
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from resources.attempts import (
+from stylize.errors import AttemptsSpentError
+from stylize.records.attempts import (
     MAX_ERRORS,
     MAX_INTERRUPTIONS,
     MAX_KEPT,
@@ -16,8 +17,7 @@ from resources.attempts import (
     count_reasons,
     memory_steps_down,
 )
-from resources.folder_store import FolderStore
-from stylize.errors import AttemptsSpentError
+from stylize.store.folder_store import FolderStore
 
 KEY = "work/film/0/styled/0/attempts-000.json"
 

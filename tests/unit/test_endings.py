@@ -15,8 +15,8 @@ import psutil
 import pytest
 from kubernetes import client
 
-from resources.attempts import Attempt, Reason
 from resources.endings import Ending, ending_of_pod, find_ending
+from stylize.records.attempts import Attempt, Reason
 
 
 def ended(exit_code: int, reason: str = "Error") -> dict[str, Any]:

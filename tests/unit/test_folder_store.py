@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from resources.folder_store import FolderStore
-from resources.media_store import StoreUsage
 from stylize.errors import IntegrityError, PreconditionError, StoreFullError
+from stylize.store.folder_store import FolderStore
+from stylize.store.media_store import StoreUsage
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from resources import store_layout
-from resources.store_layout import ContentKeys
+from stylize.store import keys
+from stylize.store.keys import ContentKeys
 
 POLICY = json.loads((Path(__file__).parents[2] / "docs" / "lifecycle-policy.json").read_text())
 RULES: list[dict[str, Any]] = POLICY["rules"]
@@ -42,8 +42,8 @@ def _call(function: Any) -> str:
 
 def _keys() -> Iterator[tuple[str, str]]:
     """Every key that the layout knows, by the name of what makes it."""
-    for name, function in inspect.getmembers(store_layout, inspect.isfunction):
-        if function.__module__ == store_layout.__name__ and name.endswith("_key"):
+    for name, function in inspect.getmembers(keys, inspect.isfunction):
+        if function.__module__ == keys.__name__ and name.endswith("_key"):
             yield name, _call(function)
     content = ContentKeys("film", "cd" * 32)
     for name, member in inspect.getmembers(ContentKeys):

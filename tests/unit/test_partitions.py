@@ -1,7 +1,8 @@
 import dagster as dg
 import pytest
 
-from dagster_project.partitions import cell_key, clip_key, grid, parse_cell, segments_by_clip
+from dagster_project.partitions import cell_key, grid, parse_cell, segments_by_clip
+from stylize.names import clip_key
 
 
 def test_a_plain_mp4_name_is_its_own_key() -> None:

@@ -3,8 +3,8 @@ import pytest
 from assets.pricing import StyledSample, measured_speed
 from dagster_project.settings import Device, load_settings
 from resources.pricing import PricingResource
-from resources.quote import Quote
 from stylize.errors import SettingsError
+from stylize.records.quote import Quote
 from stylize.style.controls.controls import BRUSH_PIXELS, USUAL_STYLE_SCALE, Controls
 from stylize.style.controls.quality import Quality
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from resources.folder_store import FolderStore
-from resources.media_store import StoredObject
-from resources.records import ChunkObject, ClipSettings, SecondStyle, SegmentRecord, digest_of
 from stylize import code_versions
 from stylize.errors import IntegrityError, ObjectMissingError, PreconditionError
+from stylize.records.records import ChunkObject, ClipSettings, SecondStyle, SegmentRecord, digest_of
+from stylize.store.folder_store import FolderStore
+from stylize.store.media_store import StoredObject
 
 SETTINGS = ClipSettings(
     style="starry-night", model_key="models/a", model_sha256="ab", device="cpu", precision="fp32", media_container="mp4"

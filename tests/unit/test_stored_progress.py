@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from resources import stored_progress
-from resources.folder_store import FolderStore
-from resources.media_store import StoredObject
 from resources.progress import Advance, LogProgress
-from resources.progress_reports import read_progress_reports
-from resources.store_layout import progress_key
 from resources.stored_progress import StoredProgress
 from stylize.errors import StoreUnavailableError
+from stylize.records.progress_reports import read_progress_reports
+from stylize.store.folder_store import FolderStore
+from stylize.store.keys import progress_key
+from stylize.store.media_store import StoredObject
 
 KEY = progress_key("film", "style", 3)
 

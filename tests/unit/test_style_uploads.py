@@ -7,12 +7,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from resources.folder_store import FolderStore
-from resources.media_store import MediaStore, ObjectInfo
-from resources.style_uploads import StyleUploads, find_style_upload, sort_style_uploads
 from sensors.style_upload_diff import Seen, diff_style_uploads
 from sensors.style_upload_sensor import style_upload_sensor
 from stylize.errors import StoreError, StyleError
+from stylize.records.style_uploads import StyleUploads, find_style_upload, sort_style_uploads
+from stylize.store.folder_store import FolderStore
+from stylize.store.media_store import MediaStore, ObjectInfo
 
 
 def sort(*names: str, etag: str = "1", size_bytes: int = 10) -> StyleUploads:

@@ -12,9 +12,9 @@ import pytest
 from dagster_project.cli.doctor_command import examine_deployment
 from dagster_project.cli.home import open_instance, prepare_home
 from dagster_project.definitions import build_defs
-from dagster_project.partitions import clip_key
 from dagster_project.settings import Settings
-from resources.folder_store import FolderStore
+from stylize.names import clip_key
+from stylize.store.folder_store import FolderStore
 
 CLIP: Final = clip_key("constant_rate.mp4")
 HEALTHY: Final = "nothing is wrong"

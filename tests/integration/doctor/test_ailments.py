@@ -11,8 +11,8 @@ import psutil
 from dagster_project.definitions import build_defs
 from resources.clip_lease import ClipLease
 from resources.local_process import process_tags
-from resources.records import Registration
-from resources.store_layout import ContentKeys, registration_key
+from stylize.records.records import Registration
+from stylize.store.keys import ContentKeys, registration_key
 from tests.conftest import Stylize
 from tests.forked_programs import ForkedStylize
 from tests.integration.doctor.examined import CLIP, HEALTHY, ExaminedDeployment

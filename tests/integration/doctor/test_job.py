@@ -10,9 +10,9 @@ import dagster as dg
 
 from dagster_project.definitions import build_defs
 from resources.clip_lease import ClipLease
-from resources.folder_store import FolderStore
-from resources.media_store import ObjectInfo
 from stylize.errors import StoreUnavailableError
+from stylize.store.folder_store import FolderStore
+from stylize.store.media_store import ObjectInfo
 from tests.integration.doctor.examined import CLIP, HEALTHY, ExaminedDeployment
 
 

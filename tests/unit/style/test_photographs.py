@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from resources.folder_store import FolderStore
-from resources.photographs import find_photographs
 from stylize.errors import ProbeError, StyleError
+from stylize.records.photographs import find_photographs
 from stylize.sandbox.limits import DecodeLimits
+from stylize.store.folder_store import FolderStore
 from stylize.style.pictures import Picture
 from stylize.style.refining.photographs import (
     FRAMES_PER_CLIP,

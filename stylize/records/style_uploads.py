@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from dagster_project.partitions import slugify
-from resources.media_store import MediaStore, ObjectInfo
-from resources.records import digest_of_file
-from resources.store_layout import LANDING_STYLES, RESERVED_STYLES, landing_style_key
 from stylize.errors import StyleError
+from stylize.names import slugify
+from stylize.records.records import digest_of_file
+from stylize.store.keys import LANDING_STYLES, RESERVED_STYLES, landing_style_key
+from stylize.store.media_store import MediaStore, ObjectInfo
 
 CHECKPOINT_SUFFIXES = (".safetensors", ".pth")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp")

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from resources.store_layout import writer_of
 from stylize.errors import IntegrityError, ObjectMissingError
+from stylize.store.keys import writer_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
-from resources.records import Record
 from stylize import code_versions
+from stylize.records.records import Record
 
 PACKAGES = ("dagster-video-stylizer", "dagster", "torch", "av", "numpy")
 

@@ -4,10 +4,10 @@ import json
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from resources.media_store import MediaStore
-from resources.records import Record
-from resources.store_layout import progress_prefix
 from stylize.errors import ObjectMissingError
+from stylize.records.records import Record
+from stylize.store.keys import progress_prefix
+from stylize.store.media_store import MediaStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal, Self
 
-from resources.media_store import MediaStore
-from resources.records import Record
 from stylize.errors import AttemptsSpentError, PreconditionError
+from stylize.records.records import Record
+from stylize.store.media_store import MediaStore
 
 Reason = Literal[
     "unfinished",

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from resources.media_store import MediaStore
-from resources.records import ChunkObject, SegmentRecord
 from stylize.errors import PreconditionError
+from stylize.records.records import ChunkObject, SegmentRecord
+from stylize.store.media_store import MediaStore
 from stylize.video.source.plan import Chunk
 
 

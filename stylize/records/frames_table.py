@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from resources.records import SegmentRecord
+from stylize.records.records import SegmentRecord
 from stylize.video.source.manifest import VideoTrack
 
 

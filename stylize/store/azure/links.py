@@ -5,9 +5,9 @@ from typing import Any
 
 from azure.storage.blob import BlobSasPermissions, BlobServiceClient, generate_blob_sas
 
-from resources.azure_errors import Request, named_errors
-from resources.azure_store import AzureStore
 from stylize.errors import SettingsError
+from stylize.store.azure.blob_store import AzureStore
+from stylize.store.azure.errors import Request, named_errors
 
 MAX_LINK_HOURS = 7 * 24  # what the service allows a signature by identity
 

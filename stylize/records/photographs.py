@@ -4,12 +4,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resources.content import current_content, read_manifest, read_plan
-from resources.media_store import MediaStore, ObjectInfo
-from resources.records import ChunkObject, SegmentRecord
-from resources.store_layout import PHOTOGRAPHS
 from stylize.errors import ObjectMissingError, StyleError
+from stylize.records.content import current_content, read_manifest, read_plan
+from stylize.records.records import ChunkObject, SegmentRecord
 from stylize.sandbox.limits import DecodeLimits
+from stylize.store.keys import PHOTOGRAPHS
+from stylize.store.media_store import MediaStore, ObjectInfo
 
 if TYPE_CHECKING:
     from stylize.style.pictures import Picture

@@ -13,8 +13,8 @@ from typing import Any
 from azure.core.exceptions import HttpResponseError
 from azure.storage.blob import BlobBlock, BlobClient, ContentSettings
 
-from resources.azure_account import Transfers
-from resources.azure_errors import CONDITION_CODES, error_code
+from stylize.store.azure.account import Transfers
+from stylize.store.azure.errors import CONDITION_CODES, error_code
 
 SHA256_METADATA = "sha256"
 PUT_ID_METADATA = "putid"

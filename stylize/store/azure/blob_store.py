@@ -19,11 +19,11 @@ from azure.core import MatchConditions
 from azure.core.exceptions import ResourceExistsError
 from azure.storage.blob import BlobClient, BlobProperties, BlobServiceClient
 
-from resources.azure_account import Transfers, UsageMeter
-from resources.azure_errors import Request, named_errors
-from resources.azure_upload import BlobUpload
-from resources.media_store import MediaStore, ObjectInfo, StoredObject, StoreUsage
 from stylize.errors import ObjectMissingError, StoreError
+from stylize.store.azure.account import Transfers, UsageMeter
+from stylize.store.azure.errors import Request, named_errors
+from stylize.store.azure.upload import BlobUpload
+from stylize.store.media_store import MediaStore, ObjectInfo, StoredObject, StoreUsage
 
 MEDIA_AREAS = ("landing", "delivery")
 OPERATIONS_AREAS = ("clips", "models", "uploads", "work")
@@ -51,7 +51,7 @@ class AzureStore(MediaStore):
         transfers: Transfers,
         meter: UsageMeter,
     ) -> None:
-        """Use two accounts, opened by :func:`resources.azure_account.open_account`; nothing is sent yet.
+        """Use two accounts, opened by :func:`stylize.store.azure.account.open_account`; nothing is sent yet.
 
         Args:
             media: account of the areas that customers touch.

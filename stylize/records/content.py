@@ -7,10 +7,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resources.media_store import MediaStore
-from resources.records import Registration, SourceRecord
-from resources.store_layout import ContentKeys, registration_key, source_record_key
 from stylize.errors import IntegrityError, ObjectMissingError, PreconditionError
+from stylize.records.records import Registration, SourceRecord
+from stylize.store.keys import ContentKeys, registration_key, source_record_key
+from stylize.store.media_store import MediaStore
 from stylize.video.source.manifest import VideoManifest
 from stylize.video.source.plan import SegmentPlan
 

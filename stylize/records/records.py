@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-from resources.media_store import MediaStore
 from stylize import code_versions
 from stylize.errors import IntegrityError, ObjectMissingError, PreconditionError
+from stylize.store.media_store import MediaStore
 from stylize.style.controls.controls import USUAL_STYLE_SCALE, Controls
 from stylize.style.controls.quality import Quality
 from stylize.video.source.plan import Segment

@@ -7,10 +7,10 @@ look that it shall have, and never on the settings of the process that asks.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from resources.media_store import MediaStore
-from resources.records import ClipSettings, Record
-from resources.store_layout import approval_key, quote_key, settings_key
 from stylize.errors import ApprovalError
+from stylize.records.records import ClipSettings, Record
+from stylize.store.keys import approval_key, quote_key, settings_key
+from stylize.store.media_store import MediaStore
 from stylize.style.controls.controls import Controls
 from stylize.style.controls.quality import Quality
 

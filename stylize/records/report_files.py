@@ -5,8 +5,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from resources.media_store import MediaStore
-from resources.store_layout import clips_report_key, report_key, report_totals_key
+from stylize.store.keys import clips_report_key, report_key, report_totals_key
+from stylize.store.media_store import MediaStore
 
 if TYPE_CHECKING:
     import pandas as pd

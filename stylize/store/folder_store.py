@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from resources.media_store import MediaStore, ObjectInfo, StoredObject
 from stylize.errors import NO_SPACE, ObjectMissingError, PreconditionError, StoreError, StoreFullError
+from stylize.store.media_store import MediaStore, ObjectInfo, StoredObject
 
 COPY_SIZE_BYTES = 4 * 1024 * 1024
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from resources.media_store import MediaStore
 from stylize.errors import StoreError
+from stylize.store.media_store import MediaStore
 
 if TYPE_CHECKING:
     import pandas as pd

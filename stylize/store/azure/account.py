@@ -13,7 +13,7 @@ from azure.core.credentials import TokenCredential
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.storage.blob import BlobServiceClient, ExponentialRetry
 
-from resources.media_store import StoreUsage
+from stylize.store.media_store import StoreUsage
 
 MEBIBYTE = 1024 * 1024
 

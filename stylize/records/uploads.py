@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any, Literal, get_args
 
-from dagster_project.partitions import clip_key
-from resources.media_store import MediaStore, ObjectInfo
-from resources.records import Record, digest_of
-from resources.store_layout import (
+from stylize.errors import ObjectMissingError, PreconditionError, SettingsError
+from stylize.names import clip_key
+from stylize.records.records import Record, digest_of
+from stylize.store.keys import (
     LANDING_STYLES,
     closed_upload_key,
     landing_key,
@@ -24,7 +24,7 @@ from resources.store_layout import (
     rejection_key,
     sidecar_key,
 )
-from stylize.errors import ObjectMissingError, PreconditionError, SettingsError
+from stylize.store.media_store import MediaStore, ObjectInfo
 
 VIDEO_SUFFIXES = frozenset(
     f".{name}"

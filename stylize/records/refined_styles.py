@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from resources.media_store import MediaStore
-from resources.records import StyleRecord
-from resources.store_layout import style_record_key
+from stylize.records.records import StyleRecord
+from stylize.store.keys import style_record_key
+from stylize.store.media_store import MediaStore
 
 if TYPE_CHECKING:
     from stylize.style.style_file import StyleHeader

@@ -1,0 +1,1 @@
+"""The small documents that steps leave in the store for the steps after them."""

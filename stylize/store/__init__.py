@@ -1,0 +1,1 @@
+"""Where everything lies: objects by key, in a folder or in Azure Blob Storage."""
