@@ -32,7 +32,8 @@ SAMPLES: dict[str, Any] = {
 
 EXPIRING = {
     *("original", "frames_chunk", "frames_segment", "frames_segments", "preview", "progress_key"),
-    *("styled_chunk", "styled_segment", "styled_segments", "styled_attempts", "styled_times", "shot_statistics"),
+    *("styled_chunk", "styled_segment", "styled_segments", "styled_attempts", "styled_times"),
+    *("shot_statistics", "own_style"),
 }
 
 
