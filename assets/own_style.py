@@ -4,15 +4,14 @@ A look with a style weight below 1 goes that part of the way from it to the pain
 comes first, and kept as a style file beside the styled chunks: all steps paint with the same bits.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from assets.source_pictures import source_pictures
+from assets.source_pictures import spread_pictures
 from stylize.errors import PreconditionError
-from stylize.frame_transform import Picture
-from stylize.records.content import read_manifest, read_plan
+from stylize.records.content import read_manifest
 from stylize.records.records import ClipSettings, SegmentRecord
 from stylize.store.keys import ContentKeys
 from stylize.store.media_store import MediaStore
@@ -38,20 +37,9 @@ def find_own_style(
         from stylize.style.style_file import save_style_file
 
         file = folder / "own-style.safetensors"
-        networks = networks_for(*_frames(store, keys, ensure_split, folder))
+        clip = 0, read_manifest(store, keys).video.num_frames
+        networks = networks_for(*spread_pictures(store, keys, clip, NUM_FRAMES, ensure_split, folder))
         save_style_file(networks, file, card={"title": keys.clip}, sample_jpeg=b"")
         with suppress(PreconditionError):  # another step was first, and machines may differ in the last bits
             store.put(key, file, if_absent=True)
     return key
-
-
-def _frames(
-    store: MediaStore, keys: ContentKeys, ensure_split: Callable[[Segment], SegmentRecord], folder: Path
-) -> Iterator[Picture]:
-    track, plan = read_manifest(store, keys).video, read_plan(store, keys)
-    wanted = {third * track.num_frames // (2 * NUM_FRAMES) for third in range(1, 2 * NUM_FRAMES, 2)}
-    for segment in plan.segments:
-        if any(segment.start <= frame < segment.stop for frame in wanted):
-            for chunk in ensure_split(segment).chunks:
-                for _, picture in source_pictures(store, chunk, track, wanted, folder):
-                    yield picture

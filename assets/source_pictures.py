@@ -1,15 +1,17 @@
 """Single frames of a clip from its lossless chunks, for whoever looks at a few of them."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stylize.errors import IntegrityError, ObjectMissingError
+from stylize.records.content import read_manifest, read_plan
 from stylize.records.records import ChunkObject, SegmentRecord
 from stylize.store.keys import ContentKeys
 from stylize.store.media_store import MediaStore
 from stylize.video.source.manifest import VideoTrack
+from stylize.video.source.plan import Segment
 
 if TYPE_CHECKING:
     from assets.delivery import Parts
@@ -37,6 +39,33 @@ def source_pictures(
         for frame, picture in enumerate(deinterlaced(read_chunk(file), track), chunk.start):
             if frame in wanted:
                 yield frame, to_rgb(picture, track)
+
+
+def spread_pictures(
+    store: MediaStore,
+    keys: ContentKeys,
+    shot: tuple[int, int],
+    count: int,
+    ensure_split: Callable[[Segment], SegmentRecord],
+    folder: Path,
+) -> "Iterator[Picture]":
+    """``count`` frames of those of ``shot``, a half-open range: in the middle of each of as many equal parts.
+
+    Args:
+        store: of the clip.
+        keys: of its content.
+        shot: which frames of the clip.
+        count: how many; fewer if the range has fewer.
+        ensure_split: gives the lossless chunks of a segment; the range may reach into segments of other processes.
+        folder: existing, for temporary files.
+    """
+    (start, stop), track = shot, read_manifest(store, keys).video
+    wanted = {start + half * (stop - start) // (2 * count) for half in range(1, 2 * count, 2)}
+    for segment in read_plan(store, keys).segments:
+        if any(segment.start <= frame < segment.stop for frame in wanted):
+            for chunk in ensure_split(segment).chunks:
+                for _, picture in source_pictures(store, chunk, track, wanted, folder):
+                    yield picture
 
 
 def source_pictures_of_clip(

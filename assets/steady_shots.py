@@ -12,14 +12,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from assets.source_pictures import source_pictures
+from assets.source_pictures import spread_pictures
 from stylize.frame_transform import FrameTransform, Picture, SteadyTransform
-from stylize.records.content import read_manifest, read_plan
+from stylize.records.content import read_manifest
 from stylize.records.records import ClipSettings, Record, SegmentRecord
 from stylize.store.keys import ContentKeys
 from stylize.store.media_store import MediaStore
 from stylize.video.source.manifest import VideoTrack
-from stylize.video.source.plan import Chunk, Segment, SegmentPlan
+from stylize.video.source.plan import Chunk, Segment
 
 FRAMES_PER_SHOT: Final = 3
 """That are looked at: in the middle of each third, so that what enters late counts, and a fade at either end little."""
@@ -49,7 +49,6 @@ def find_steady_shots(
         store=store,
         keys=keys,
         look=settings.look,
-        plan=read_plan(store, keys),
         track=read_manifest(store, keys).video,
         transform=transform,
         ensure_split=ensure_split,
@@ -64,7 +63,6 @@ class SteadyShots:
     Attributes:
         store, keys: of the clip.
         look: see :attr:`ClipSettings.look`.
-        plan: of the clip.
         track: its picture.
         transform: what is frozen.
         ensure_split: gives the lossless chunks of a segment; a shot may reach into segments of other processes.
@@ -74,7 +72,6 @@ class SteadyShots:
     store: MediaStore
     keys: ContentKeys
     look: str
-    plan: SegmentPlan
     track: VideoTrack
     transform: SteadyTransform
     ensure_split: Callable[[Segment], SegmentRecord]
@@ -98,16 +95,10 @@ class SteadyShots:
     def _statistics(self, shot: tuple[int, int]) -> list[object]:
         key = self.keys.shot_statistics(self.look, shot[0])
         if ShotStatistics.find(self.store, key) is None:
-            measured = self.transform.measure_shot(np.stack(list(self._samples(*shot))))
+            measured = self.transform.measure_shot(np.stack(list(self._pictures(shot))))
             # Whoever is second takes what the first has written: machines may differ in the last bits.
             ShotStatistics(start=shot[0], stop=shot[1], statistics=measured).write_once(self.store, key)
         return ShotStatistics.read(self.store, key).statistics
 
-    def _samples(self, start: int, stop: int) -> Iterator[Picture]:
-        thirds = range(1, 2 * FRAMES_PER_SHOT, 2)
-        wanted = {start + third * (stop - start) // (2 * FRAMES_PER_SHOT) for third in thirds}
-        for segment in self.plan.segments:
-            if any(segment.start <= frame < segment.stop for frame in wanted):
-                for chunk in self.ensure_split(segment).chunks:
-                    for _, picture in source_pictures(self.store, chunk, self.track, wanted, self.folder):
-                        yield picture
+    def _pictures(self, shot: tuple[int, int]) -> Iterator[Picture]:
+        return spread_pictures(self.store, self.keys, shot, FRAMES_PER_SHOT, self.ensure_split, self.folder)

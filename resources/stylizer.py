@@ -123,6 +123,8 @@ class StylizerResource(dg.ConfigurableResource):
                 blended = StyleTransform.blended(first, others, choice, **options)
             if blended is not None:
                 return _controlled(blended, dataclasses.replace(controls, share=0.0))
+        if own_style_key is not None:  # clip_settings refuses it; painting without the weight would be another look
+            raise StyleError(f"style {settings.style!r} has no network in common with the clip's own style")
         network = load(settings.model_key, settings.model_sha256)
         return _controlled(network, controls, load(second.model_key, second.model_sha256) if second else None)
 
