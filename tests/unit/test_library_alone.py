@@ -1,4 +1,4 @@
-"""The library works where there is no Dagster and no Kubernetes, and changes nothing in the process that imports it."""
+"""Every module of the library can be imported where there is no Dagster and no Kubernetes."""
 
 import subprocess
 import sys
