@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help demo azure-demo ui test test-browser screenshots test-slow lint format constraints bench-style bench-many-clips looks refine-styles k8s-e2e clean
+.PHONY: help demo azure-demo ui test test-browser screenshots test-slow check lint format constraints bench-style bench-many-clips looks refine-styles k8s-e2e clean
 
 help:
 	@echo "make demo        make a short clip, restyle it, show where the result lies"
@@ -17,6 +17,7 @@ help:
 	@echo "make test-browser only those that click through the Dagster UI (needs chromium)"
 	@echo "make screenshots the same, and renews the pictures of docs/operating.md"
 	@echo "make test-slow   the tests that take minutes or gigabytes"
+	@echo "make check       lint, the definitions and the unit tests: before a push"
 	@echo "make lint        ruff, pyright, import-linter"
 	@echo "make bench-style how fast frames are painted, against the usual way; writes bench/results/style.json"
 	@echo "make looks DATA=folder   whether the shipped styles look good; writes bench/results/looks.json and bench/looks.html"
@@ -54,6 +55,11 @@ screenshots: test-browser
 
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest --slow -m slow $(PYTEST_ARGS)
+
+check: export PYTEST_DEBUG_TEMPROOT ?= $(IN_MEMORY)
+check: lint
+	$(BIN)/dagster definitions validate --log-level warning
+	$(BIN)/python -m pytest tests/unit --numprocesses auto --dist loadfile --no-loadscope-reorder --quiet $(PYTEST_ARGS)
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
