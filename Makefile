@@ -42,11 +42,10 @@ ui: $(INSTALLED)
 # Dagster's SQLite waits for the disk at every event: in memory, where there is room, the suite takes half the time.
 IN_MEMORY = $(shell test $$(df --output=avail /dev/shm | tail -1) -gt 8000000 && echo /dev/shm)
 
-test: export PYTEST_DEBUG_TEMPROOT ?= $(IN_MEMORY)
+test test-browser check: export PYTEST_DEBUG_TEMPROOT ?= $(IN_MEMORY)
 test: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-test-browser: export PYTEST_DEBUG_TEMPROOT ?= $(IN_MEMORY)
 test-browser: $(INSTALLED)
 	$(BIN)/python -m pytest tests/browser $(PYTEST_ARGS)
 
@@ -56,7 +55,6 @@ screenshots: test-browser
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest --slow -m slow $(PYTEST_ARGS)
 
-check: export PYTEST_DEBUG_TEMPROOT ?= $(IN_MEMORY)
 check: lint
 	$(BIN)/dagster definitions validate --log-level warning
 	$(BIN)/python -m pytest tests/unit --numprocesses auto --dist loadfile --no-loadscope-reorder --quiet $(PYTEST_ARGS)
